@@ -1,1 +1,3 @@
-//! Under construction.
+//! The parts of confidence-operator, as a library for the binary and the tests.
+
+pub mod confidence;

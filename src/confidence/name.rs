@@ -84,9 +84,20 @@ mod tests {
     fn what_is_no_name_is_rejected() {
         let long = format!("clients/{}/credentials/k", "a".repeat(129));
         for text in [
-            "", "string", "clients/c1", "clients//credentials/k", "clients/c/credentials/", "clients/../credentials/k",
-            "clients/c/credentials/.", "clients/c/credentials/k/", "clients/c/credentials/k?x", "/clients/c/credentials/k",
-            "clients/c/credential/k", "clients/ü/credentials/k", "clients/c/credentials/a%2fb", long.as_str(),
+            "",
+            "string",
+            "clients/c1",
+            "clients//credentials/k",
+            "clients/c/credentials/",
+            "clients/../credentials/k",
+            "clients/c/credentials/.",
+            "clients/c/credentials/k/",
+            "clients/c/credentials/k?x",
+            "/clients/c/credentials/k",
+            "clients/c/credential/k",
+            "clients/ü/credentials/k",
+            "clients/c/credentials/a%2fb",
+            long.as_str(),
         ] {
             assert_eq!(text.parse::<CredentialName>(), Err(InvalidName), "{text:?}");
         }
