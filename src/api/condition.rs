@@ -1,0 +1,199 @@
+//! The conditions of the status, and how they change.
+//!
+//! Types and reasons are part of the public contract: `docs/troubleshooting.md` has a section for each reason.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+/// The types of condition, after kstatus, and [`Drifted`](Self::Drifted).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// The credential is as the spec says (or, under the policy Report, was compared with it).
+    Ready,
+    /// The last pass did not reach its goal and will be repeated without anybody's help.
+    Reconciling,
+    /// Only a person can help.
+    Stalled,
+    /// Managed fields differ at Confidence.
+    Drifted,
+}
+
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// The truth of a condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Truth {
+    /// It holds.
+    True,
+    /// It does not hold.
+    False,
+    /// Nobody can tell.
+    Unknown,
+}
+
+impl fmt::Display for Truth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// Why a condition is as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reason {
+    /// Everything managed is as the spec says.
+    InSync,
+    /// Drift is told and, as the policy asks, not corrected.
+    Reported,
+    /// `spec.suspend` is true.
+    Suspended,
+    /// The spec has a value that this program cannot use.
+    InvalidSpec,
+    /// The Secret does not exist.
+    SecretNotFound,
+    /// The Secret has no such key, or an empty or unusable value there.
+    SecretUnusable,
+    /// The API server did not give the Secret.
+    SecretUnreadable,
+    /// An older resource names the same credential.
+    Conflict,
+    /// Confidence refused the request as invalid.
+    Rejected,
+    /// Confidence does not know the credential.
+    CredentialNotFound,
+    /// The account may not do this.
+    Forbidden,
+    /// The policy Report needs reading, and reading is not offered or not allowed.
+    ReadNotAllowed,
+    /// The server does not offer the call: probably not Confidence.
+    NotOffered,
+    /// Confidence refuses the account's credentials.
+    Unauthenticated,
+    /// The server answered without error, and a field still differs.
+    UpdateNotTaken,
+    /// The account is over its rate limit.
+    RateLimited,
+    /// Confidence does not answer for the whole account.
+    ServiceUnavailable,
+    /// One call failed at the server.
+    ServerError,
+    /// Confidence could not be reached.
+    Unreachable,
+    /// No answer in time.
+    TimedOut,
+    /// The connection broke.
+    ConnectionLost,
+    /// TLS failed.
+    TlsFailed,
+    /// The answer was not what the API promises.
+    AnswerUnreadable,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// One condition, before it knows since when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Of which type.
+    pub r#type: Type,
+    /// How it stands.
+    pub truth: Truth,
+    /// Why.
+    pub reason: Reason,
+    /// What a person should know or do.
+    pub message: String,
+}
+
+/// The longest message of a condition; the API server allows 32 Ki, a person reads less.
+const MAX_MESSAGE_LENGTH: usize = 1024;
+
+/// Makes the conditions of the next status from those of the last: `lastTransitionTime` moves only with the truth.
+pub fn transition(
+    before: &[Condition],
+    verdicts: Vec<Verdict>,
+    generation: Option<i64>,
+    now: Timestamp,
+) -> Vec<Condition> {
+    let since = |verdict: &Verdict| {
+        let same = |it: &&Condition| it.type_ == verdict.r#type.to_string() && it.status == verdict.truth.to_string();
+        // Whole seconds, because that is what metav1.Time keeps, and what comes back must compare equal.
+        before.iter().find(same).map_or_else(|| Time(whole_seconds(now)), |it| it.last_transition_time.clone())
+    };
+    verdicts
+        .into_iter()
+        .map(|verdict| Condition {
+            last_transition_time: since(&verdict),
+            type_: verdict.r#type.to_string(),
+            status: verdict.truth.to_string(),
+            reason: verdict.reason.to_string(),
+            message: shortened(verdict.message),
+            observed_generation: generation,
+        })
+        .collect()
+}
+
+/// The condition of a type.
+pub fn find(conditions: &[Condition], r#type: Type) -> Option<&Condition> {
+    let name = r#type.to_string();
+    conditions.iter().find(|it| it.type_ == name)
+}
+
+fn whole_seconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+
+fn shortened(message: String) -> String {
+    match message.char_indices().nth(MAX_MESSAGE_LENGTH) {
+        None => message,
+        Some((end, _)) => format!("{}…", &message[..end]),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn ready(truth: Truth, reason: Reason) -> Vec<Verdict> {
+        vec![Verdict { r#type: Type::Ready, truth, reason, message: "m".to_owned() }]
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn the_transition_time_moves_with_the_truth_and_not_with_the_reason() {
+        let first = transition(&[], ready(Truth::False, Reason::ServerError), Some(1), at(10));
+        assert_eq!(first[0].last_transition_time.0, at(10));
+        let second = transition(&first, ready(Truth::False, Reason::TimedOut), Some(2), at(20));
+        assert_eq!((second[0].last_transition_time.0, second[0].reason.as_str()), (at(10), "TimedOut"));
+        assert_eq!(second[0].observed_generation, Some(2));
+        let third = transition(&second, ready(Truth::True, Reason::InSync), Some(2), at(30));
+        assert_eq!(third[0].last_transition_time.0, at(30));
+    }
+
+    #[test]
+    fn conditions_survive_the_api_server_unchanged() {
+        let now: Timestamp = "2026-01-02T03:04:05.678901234Z".parse().unwrap();
+        let conditions = transition(&[], ready(Truth::True, Reason::InSync), Some(1), now);
+        let back: Vec<Condition> = serde_json::from_value(serde_json::to_value(&conditions).unwrap()).unwrap();
+        assert_eq!(back, conditions);
+    }
+
+    #[test]
+    fn a_long_message_is_cut_between_characters() {
+        let long = vec![Verdict { message: "ü".repeat(5000), ..ready(Truth::True, Reason::InSync).remove(0) }];
+        let message = &transition(&[], long, None, at(0))[0].message;
+        assert_eq!(message.chars().count(), MAX_MESSAGE_LENGTH + 1);
+    }
+}
