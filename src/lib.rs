@@ -1,5 +1,12 @@
 //! The parts of confidence-operator, as a library for the binary and the tests.
 
 pub mod api;
+pub mod app;
 pub mod confidence;
+pub mod controller;
+pub mod crd;
+pub mod flags;
+pub mod health;
+pub mod metrics;
 pub mod plan;
+pub mod serve;

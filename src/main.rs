@@ -1,2 +1,40 @@
-//! The operator.
-fn main() {}
+//! Flags to parts to run, and nothing else.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use confidence_operator::flags::{Cli, Command};
+use confidence_operator::{app, crd};
+
+/// The exit code of a mistake on the command line, as clap has it.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let flags = match cli.command {
+        Some(Command::Crd) => return print_crd(),
+        Some(Command::Run(flags)) => *flags,
+        None => cli.run,
+    };
+    match app::start(flags) {
+        Ok(cleanly) => ExitCode::from(u8::from(!cleanly)),
+        Err(error) => {
+            eprintln!("confidence-operator: {error}");
+            ExitCode::from(USAGE)
+        }
+    }
+}
+
+#[allow(clippy::print_stdout)] // what the subcommand is for
+fn print_crd() -> ExitCode {
+    match crd::yaml() {
+        Ok(yaml) => {
+            print!("{yaml}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("confidence-operator: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -40,7 +40,7 @@ pub struct DesiredSecret {
 
 impl DesiredSecret {
     /// Whether this version is the one that was written.
-    fn is_version(&self, written: &WrittenSecret) -> bool {
+    pub fn is_version(&self, written: &WrittenSecret) -> bool {
         (&self.uid, &self.resource_version, &self.key) == (&written.uid, &written.resource_version, &written.key)
     }
 

@@ -6,9 +6,10 @@ use std::fmt;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use serde::Deserialize;
 
 /// The types of condition, after kstatus, and [`Drifted`](Self::Drifted).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum Type {
     /// The credential is as the spec says (or, under the policy Report, was compared with it).
     Ready,
@@ -27,7 +28,7 @@ impl fmt::Display for Type {
 }
 
 /// The truth of a condition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum Truth {
     /// It holds.
     True,
@@ -44,7 +45,7 @@ impl fmt::Display for Truth {
 }
 
 /// Why a condition is as it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 pub enum Reason {
     /// Everything managed is as the spec says.
     InSync,
@@ -111,6 +112,19 @@ pub struct Verdict {
     pub reason: Reason,
     /// What a person should know or do.
     pub message: String,
+}
+
+impl Verdict {
+    /// Reads a condition back; none where an older or newer program wrote what this one does not know.
+    pub fn read(condition: &Condition) -> Option<Self> {
+        let known = |text: &str| serde_json::Value::String(text.to_owned());
+        Some(Self {
+            r#type: serde_json::from_value(known(&condition.type_)).ok()?,
+            truth: serde_json::from_value(known(&condition.status)).ok()?,
+            reason: serde_json::from_value(known(&condition.reason)).ok()?,
+            message: condition.message.clone(),
+        })
+    }
 }
 
 /// The longest message of a condition; the API server allows 32 Ki, a person reads less.

@@ -1,0 +1,162 @@
+//! Puts the parts together: checks the flags, finds the cluster, takes the port, runs until a signal.
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::runtime::reflector;
+use kube::{Client, Config};
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tracing_subscriber::EnvFilter;
+
+use crate::confidence::Confidence;
+use crate::confidence::client::AlwaysWrite;
+use crate::confidence::http::HttpTransport;
+use crate::confidence::metrics::Metrics;
+use crate::confidence::settings::{BaseUrl, Credentials, Settings as AccountSettings};
+use crate::confidence::wire::LabelsShape;
+use crate::controller::{self, Context, Settings};
+use crate::flags::{CredentialSource, LabelsEncodingFlag, LogFormat, RunFlags};
+use crate::health::{Progress, Readiness};
+use crate::metrics::{ControllerMetrics, PREFIX};
+use crate::serve::{self, Endpoints};
+
+/// A little more than the API server keeps a watch open: together, the bound within which a dead connection is noticed.
+const READ_TIMEOUT: Duration = Duration::from_secs(65);
+
+/// Runs the operator. Returns whether it ended cleanly.
+///
+/// # Errors
+/// One line for a person, when a flag, a file or the environment makes it impossible to start.
+pub fn start(flags: RunFlags) -> Result<bool, String> {
+    let account = account_settings(&flags)?;
+    let ca = flags.ca_file.as_deref().map(read_ca).transpose()?;
+    start_log(&flags)?;
+    // Once for the process: kube and reqwest use the same provider.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let transport = HttpTransport::new(ca.as_deref()).map_err(|error| named(flags.ca_file.as_deref(), &error))?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| error.to_string())?;
+    let result = runtime.block_on(run(flags, account, transport));
+    // What is still in hand has had its time.
+    runtime.shutdown_background();
+    result
+}
+
+fn account_settings(flags: &RunFlags) -> Result<AccountSettings, String> {
+    let url = |flag: &str, text: &str| {
+        BaseUrl::parse(text, flags.allow_insecure_url).map_err(|error| format!("{flag}: {error}"))
+    };
+    Ok(AccountSettings {
+        url: url("--confidence-url", &flags.confidence_url)?,
+        token_url: flags.token_url.as_deref().map(|text| url("--token-url", text)).transpose()?,
+        credentials: match flags.credential_source(std::env::var("CONFIDENCE_TOKEN").ok())? {
+            CredentialSource::Token(token) => Credentials::Token(token),
+            CredentialSource::TokenFile(path) => Credentials::TokenFile(path),
+            CredentialSource::ClientFiles { id, secret } => Credentials::ClientFiles { id, secret },
+        },
+        requests_per_second: flags.requests_per_second.get(),
+        labels: match flags.labels_encoding {
+            LabelsEncodingFlag::Auto => None,
+            LabelsEncodingFlag::Object => Some(LabelsShape::Object),
+            LabelsEncodingFlag::Array => Some(LabelsShape::Array),
+        },
+        seed: None,
+    })
+}
+
+fn read_ca(path: &Path) -> Result<Vec<u8>, String> {
+    std::fs::read(path).map_err(|error| named(Some(path), &error.to_string()))
+}
+
+fn named(ca_file: Option<&Path>, error: &str) -> String {
+    match ca_file {
+        Some(path) => format!("--ca-file {}: {error}", path.display()),
+        None => error.to_owned(),
+    }
+}
+
+fn start_log(flags: &RunFlags) -> Result<(), String> {
+    let filter = EnvFilter::builder().parse(&flags.log_level).map_err(|error| format!("--log-level: {error}"))?;
+    let text = std::io::stderr().is_terminal();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match flags.log_format.unwrap_or(if text { LogFormat::Text } else { LogFormat::Json }) {
+        LogFormat::Text => log.with_ansi(text).init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
+    Ok(())
+}
+
+async fn run(flags: RunFlags, account: AccountSettings, transport: HttpTransport) -> Result<bool, String> {
+    let config = Config::infer().await;
+    let mut config = config
+        .map_err(|error| format!("no cluster: not in a pod, and no usable kubeconfig (set KUBECONFIG): {error}"))?;
+    config.read_timeout = Some(READ_TIMEOUT);
+    let client = Client::try_from(config).map_err(|error| format!("the kubeconfig cannot be used: {error}"))?;
+    let listener = serve::bind(flags.listen).await.map_err(|error| format!("--listen {}: {error}", flags.listen))?;
+
+    let mut registry = Registry::with_prefix(PREFIX);
+    let metrics = ControllerMetrics::register(&mut registry);
+    let guard = Arc::new(AlwaysWrite);
+    let confidence = Confidence::new(account, Arc::new(transport), guard.clone(), Metrics::register(&mut registry))?;
+    let (progress, readiness) = (Progress::default(), Readiness::new("the resources have not been listed yet"));
+    let store = reflector::store();
+    let endpoints = Endpoints {
+        registry: Arc::new(registry),
+        metrics: metrics.clone(),
+        store: store.0.clone(),
+        progress: progress.clone(),
+        readiness: readiness.clone(),
+    };
+    let serving = spawn_endpoints(listener, endpoints)?;
+    let settings = settings(&flags);
+    let context = Context::new(client, confidence, guard, metrics, progress, settings);
+    let stopped = controller::run(Arc::new(context), store, readiness, until_signal()?).await;
+    serving.abort();
+    tracing::info!(cleanly = stopped.cleanly, "stopped");
+    Ok(stopped.cleanly)
+}
+
+fn settings(flags: &RunFlags) -> Settings {
+    let instance = std::env::var("POD_NAME").or_else(|_| std::env::var("HOSTNAME"));
+    Settings {
+        interval: flags.interval,
+        observe: flags.observe,
+        last_seen_resolution: flags.last_seen_resolution,
+        namespaces: flags.watch_namespaces.clone(),
+        instance: instance.unwrap_or_else(|_| "confidence-operator".to_owned()),
+        seed: None,
+    }
+}
+
+fn spawn_endpoints(listener: TcpListener, endpoints: Endpoints) -> Result<tokio::task::JoinHandle<()>, String> {
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "serving");
+    Ok(tokio::spawn(async move {
+        if let Err(error) = serve::serve(listener, endpoints).await {
+            tracing::error!(%error, "the endpoints ended");
+        }
+    }))
+}
+
+/// Turns true at SIGTERM or SIGINT.
+fn until_signal() -> Result<watch::Receiver<bool>, String> {
+    let listen = |kind| signal(kind).map_err(|error| format!("signals cannot be received: {error}"));
+    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    let (stop, stopped) = watch::channel(false);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: no new work");
+        stop.send_replace(true);
+        // The receivers live as long as the program; keeping the sender keeps their value.
+        std::future::pending::<()>().await;
+    });
+    Ok(stopped)
+}

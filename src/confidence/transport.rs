@@ -1,0 +1,41 @@
+//! How a request gets to the server and the answer back: the only I/O of this room, behind a trait, so that tests can put
+//! a server in its place that runs in the same thread and the same time.
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+
+/// The largest answer that is read: far above any that the API gives, far below what would hurt.
+pub const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+
+/// Sends one request and reads one answer, whole. Retries nothing, follows no redirect.
+pub trait Transport: Send + Sync {
+    /// Sends the request.
+    fn send(&self, request: http::Request<Bytes>) -> BoxFuture<'_, Result<http::Response<Bytes>, TransportError>>;
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct TransportError {
+    /// What it means.
+    pub fault: TransportFault,
+    /// The words of the library, for a person.
+    pub detail: String,
+}
+
+/// What the lack of an answer means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransportFault {
+    /// The connection was refused: nothing was sent.
+    Refused,
+    /// There was no connection for another reason: nothing was sent.
+    Connect,
+    /// TLS failed before anything was sent.
+    Tls,
+    /// The connection broke; the request may have been carried out.
+    Broken,
+    /// There was no answer in time; the request may have been carried out.
+    TimedOut,
+    /// The answer is larger than [`MAX_ANSWER_BYTES`].
+    TooLarge,
+}

@@ -1,0 +1,104 @@
+//! Second stage: what the credential is at Confidence.
+//!
+//! Reading is the normal way. Where it is not offered or not allowed, an update of `display_name`, which is managed
+//! anyway, answers with the whole credential.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Context;
+use super::outcome::Problem;
+use super::resolve::Resolved;
+use crate::api::condition::Reason;
+use crate::api::spec::DriftPolicy;
+use crate::confidence::wire::{ClientCredential, CredentialUpdate};
+use crate::confidence::{Cause, Error, Urgency};
+use crate::plan::Look;
+
+/// How long it is remembered that reading is not offered: a person who grants the scope need not restart anything.
+const READING_REFUSED_FOR: Duration = Duration::from_secs(60 * 60);
+
+/// The credential as it was seen.
+#[derive(Debug)]
+pub(super) struct Observed {
+    pub(super) credential: ClientCredential,
+    pub(super) look: Look,
+}
+
+/// The way of looking (`--observe`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum ObserveMode {
+    /// Read; where reading is not offered or not allowed, look through an update of the display name.
+    #[default]
+    Auto,
+    /// Only ever read.
+    Read,
+    /// Only ever look through an update of the display name.
+    Update,
+}
+
+/// Whether the account may read, as far as it is known.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    refused_at: Mutex<Option<Instant>>,
+}
+
+impl Reading {
+    fn is_refused(&self) -> bool {
+        let refused_at = *super::lock(&self.refused_at);
+        refused_at.is_some_and(|at| at.elapsed() < READING_REFUSED_FOR)
+    }
+
+    fn set_refused(&self) {
+        *super::lock(&self.refused_at) = Some(Instant::now());
+    }
+}
+
+/// Looks at the credential.
+pub(super) async fn observe(resolved: &Resolved, urgency: Urgency, context: &Context) -> Result<Observed, Problem> {
+    let mode = context.settings.observe;
+    if mode == ObserveMode::Update || (mode == ObserveMode::Auto && context.reading.is_refused()) {
+        return through_update(resolved, urgency, context, None).await;
+    }
+    match context.confidence.get(&resolved.name, urgency).await {
+        Ok(credential) => Ok(Observed { credential, look: Look::Read }),
+        Err(error) if mode == ObserveMode::Auto && reading_is_refused(&error) => {
+            let observed = through_update(resolved, urgency, context, Some(&error)).await?;
+            // Only now: where the update is refused as well, it is not reading that is the matter.
+            context.reading.set_refused();
+            Ok(observed)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn reading_is_refused(error: &Error) -> bool {
+    matches!(error.cause(), Cause::NotOffered | Cause::Forbidden)
+}
+
+async fn through_update(
+    resolved: &Resolved,
+    urgency: Urgency,
+    context: &Context,
+    refusal: Option<&Error>,
+) -> Result<Observed, Problem> {
+    if resolved.policy == DriftPolicy::Report {
+        return Err(read_not_allowed(refusal));
+    }
+    let look = CredentialUpdate::rename(resolved.desired.display_name.clone());
+    let credential = context.confidence.update(&resolved.name, &look, urgency).await?;
+    Ok(Observed { credential, look: Look::Update })
+}
+
+fn read_not_allowed(refusal: Option<&Error>) -> Problem {
+    let why = refusal.map_or_else(|| "--observe=update rules reading out".to_owned(), ToString::to_string);
+    Problem::stalled(
+        Reason::ReadNotAllowed,
+        format!(
+            "driftPolicy Report needs to read the credential ({why}); grant the operator's account the scope to read \
+             client credentials, or set driftPolicy to Correct"
+        ),
+    )
+}

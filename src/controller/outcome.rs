@@ -1,0 +1,127 @@
+//! What a pass came to: the types from which, and from which alone, a status is made.
+
+use crate::api::condition::Reason;
+use crate::api::status::WrittenSecret;
+use crate::confidence::wire::{ClientCredential, Field};
+use crate::confidence::{Cause, Error};
+use crate::metrics::HasOutcome;
+use crate::plan::Look;
+
+/// The end of one pass over one resource.
+#[derive(Clone, Debug)]
+pub(super) enum Outcome {
+    /// Nobody looked, because the spec asks not to.
+    Suspended,
+    /// The credential was seen and, where that was wanted, brought in line.
+    Applied(Box<Applied>),
+    /// The pass ended early.
+    Failed(Problem),
+}
+
+/// What was last seen of the credential, and what was done about it.
+#[derive(Clone, Debug)]
+pub(super) struct Applied {
+    /// The credential as the server last answered it.
+    pub(super) credential: ClientCredential,
+    /// How it was looked at before anything was written.
+    pub(super) look: Look,
+    /// The managed fields that differed when it was looked at.
+    pub(super) drifted: Vec<Field>,
+    /// The managed fields that differ now: reported only, or not taken.
+    pub(super) differs: Vec<Field>,
+    /// The write, if there was one that took.
+    pub(super) written: Option<Written>,
+    /// Whether drift is told and not corrected.
+    pub(super) report_only: bool,
+    /// Which version of the Secret is known to be at Confidence.
+    pub(super) secret: Option<WrittenSecret>,
+}
+
+/// A write that the server took.
+#[derive(Clone, Debug)]
+pub(super) struct Written {
+    /// The mask, as it was sent.
+    pub(super) update_mask: String,
+}
+
+/// Why a pass ended early, and who can help.
+#[derive(Clone, Debug)]
+pub(super) struct Problem {
+    pub(super) reason: Reason,
+    /// What happened and what to do, for a person.
+    pub(super) message: String,
+    pub(super) help: Help,
+    /// What had been seen before, with the managed fields that differ.
+    pub(super) seen: Option<Box<(ClientCredential, Look, Vec<Field>)>>,
+}
+
+/// Who can help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Help {
+    /// Only a person.
+    Person,
+    /// Time: another try.
+    Time,
+    /// The account: nothing can be done for this resource alone.
+    Account,
+    /// Nobody needs to: this replica is not the one to act, and says nothing.
+    Nobody,
+}
+
+impl Problem {
+    /// Only a person can help.
+    pub(super) fn stalled(reason: Reason, message: String) -> Self {
+        Self { reason, message, help: Help::Person, seen: None }
+    }
+
+    /// Another try may help.
+    pub(super) fn retrying(reason: Reason, message: String) -> Self {
+        Self { reason, message, help: Help::Time, seen: None }
+    }
+
+    /// Adds what had been seen before the problem.
+    pub(super) fn after(self, credential: ClientCredential, look: Look, differs: Vec<Field>) -> Self {
+        Self { seen: Some(Box::new((credential, look, differs))), ..self }
+    }
+}
+
+/// What an error of the account's client means to one resource.
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let (reason, help) = match error.cause() {
+            Cause::InvalidRequest => (Reason::Rejected, Help::Person),
+            Cause::Forbidden => (Reason::Forbidden, Help::Person),
+            Cause::NotFound => (Reason::CredentialNotFound, Help::Person),
+            Cause::NotOffered => (Reason::NotOffered, Help::Person),
+            Cause::Unauthenticated => (Reason::Unauthenticated, Help::Account),
+            Cause::RateLimited => (Reason::RateLimited, Help::Account),
+            Cause::AccountHeld => (Reason::ServiceUnavailable, Help::Account),
+            Cause::Conflict | Cause::ServerError => (Reason::ServerError, Help::Time),
+            Cause::Unreachable => (Reason::Unreachable, Help::Time),
+            Cause::TlsFailed => (Reason::TlsFailed, Help::Time),
+            Cause::ConnectionLost => (Reason::ConnectionLost, Help::Time),
+            Cause::TimedOut => (Reason::TimedOut, Help::Time),
+            Cause::AnswerTooLarge | Cause::AnswerUnreadable => (Reason::AnswerUnreadable, Help::Time),
+            Cause::NotLeader => (Reason::ServiceUnavailable, Help::Nobody),
+        };
+        Self { reason, message: error.to_string(), help, seen: None }
+    }
+}
+
+impl HasOutcome for Outcome {
+    fn label(&self) -> &'static str {
+        match self {
+            Self::Suspended => "suspended",
+            Self::Applied(applied) if applied.written.is_some() => "updated",
+            Self::Applied(applied) if applied.differs.is_empty() => "in_sync",
+            Self::Applied(applied) if applied.report_only => "reported",
+            Self::Applied(_) => "not_taken",
+            Self::Failed(problem) => match problem.help {
+                Help::Person => "stalled",
+                Help::Time => "failed",
+                Help::Account => "held",
+                Help::Nobody => "not_leader",
+            },
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The metrics of the controller, with Prometheus' naming and base units. Labels are bounded: no series a resource.
+
+use std::sync::Arc;
+
+use kube::runtime::reflector::Store;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+use tokio::time::Instant;
+
+use crate::api::ConfidenceClientCredential;
+use crate::api::condition::{Type, find};
+use crate::confidence::wire::Field;
+
+/// The prefix of every metric.
+pub const PREFIX: &str = "confidence_operator";
+
+/// What the controller counts.
+#[derive(Clone, Debug)]
+pub struct ControllerMetrics {
+    reconciles: Family<OutcomeLabel, Counter>,
+    duration: Histogram,
+    detected: Family<FieldLabel, Counter>,
+    corrected: Family<FieldLabel, Counter>,
+    status_writes: Counter,
+    resources: Family<ReasonLabel, Gauge>,
+    leader: Gauge,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabel {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FieldLabel {
+    field: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabel {
+    reason: String,
+}
+
+impl ControllerMetrics {
+    /// Registers the controller's metrics.
+    pub fn register(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            reconciles: Family::default(),
+            duration: Histogram::new(exponential_buckets(0.001, 2.0, 18)),
+            detected: Family::default(),
+            corrected: Family::default(),
+            status_writes: Counter::default(),
+            resources: Family::default(),
+            leader: Gauge::default(),
+        };
+        let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "The running version", build);
+        registry.register("reconcile", "Passes over a resource by what they came to", metrics.reconciles.clone());
+        registry.register("reconcile_duration_seconds", "Duration of a pass", metrics.duration.clone());
+        registry.register("drift_detected", "Managed fields that were found to differ", metrics.detected.clone());
+        registry.register("drift_corrected", "Managed fields that were written and taken", metrics.corrected.clone());
+        registry.register("status_writes", "Statuses written to the API server", metrics.status_writes.clone());
+        registry.register("resources", "Resources by the reason of their Ready condition", metrics.resources.clone());
+        registry.register("leader", "Whether this replica is the one that writes (0 or 1)", metrics.leader.clone());
+        metrics
+    }
+
+    /// Counts and times a pass.
+    pub(crate) async fn measured<T: HasOutcome>(&self, pass: impl Future<Output = T>) -> T {
+        let began = Instant::now();
+        let outcome = pass.await;
+        self.duration.observe(began.elapsed().as_secs_f64());
+        self.reconciles.get_or_create(&OutcomeLabel { outcome: outcome.label() }).inc();
+        outcome
+    }
+
+    /// Counts what was found to differ and what of it was taken.
+    pub(crate) fn drift(&self, drifted: &[Field], differs: &[Field], wrote: bool) {
+        for field in drifted {
+            let label = FieldLabel { field: field.json_name() };
+            self.detected.get_or_create(&label).inc();
+            if wrote && !differs.contains(field) {
+                self.corrected.get_or_create(&label).inc();
+            }
+        }
+    }
+
+    /// Counts a status write.
+    pub(crate) fn status_written(&self) {
+        self.status_writes.inc();
+    }
+
+    /// Tells whether this replica writes.
+    pub fn set_leader(&self, leader: bool) {
+        self.leader.set(i64::from(leader));
+    }
+
+    /// Counts the resources by readiness anew. Called when somebody asks, which is rarer than changes are.
+    pub fn count_resources(&self, store: &Store<ConfidenceClientCredential>) {
+        let mut counts = std::collections::BTreeMap::<String, i64>::new();
+        for object in store.state() {
+            *counts.entry(reason_of(&object)).or_default() += 1;
+        }
+        self.resources.clear();
+        for (reason, count) in counts {
+            self.resources.get_or_create(&ReasonLabel { reason }).set(count);
+        }
+    }
+}
+
+fn reason_of(object: &Arc<ConfidenceClientCredential>) -> String {
+    let conditions = object.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+    find(conditions, Type::Ready).map_or_else(|| "Pending".to_owned(), |it| it.reason.clone())
+}
+
+/// What a pass came to, as a label.
+pub(crate) trait HasOutcome {
+    /// One of a few fixed words.
+    fn label(&self) -> &'static str;
+}
