@@ -34,7 +34,7 @@ struct Inner {
     versions: HashMap<SecretName, String>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 struct Entry {
     claim: Option<(CredentialName, Claim)>,
     secret: Option<SecretName>,
@@ -112,6 +112,11 @@ impl Inner {
     /// Puts an entry in the place of what the resource named before; names the other resources whose claim that changed.
     fn replace(&mut self, key: &Key, entry: Option<Entry>) -> Vec<Key> {
         let old = self.entries.remove(key);
+        if old == entry {
+            // A status, or a label: what the index is about stays as it is.
+            self.entries.extend(entry.map(|entry| (key.clone(), entry)));
+            return Vec::new();
+        }
         let credentials: HashSet<CredentialName> =
             [&old, &entry].into_iter().flatten().filter_map(|it| Some(it.claim.as_ref()?.0.clone())).collect();
         let before: Vec<_> = credentials.iter().map(|credential| self.owner(credential)).collect();
