@@ -3,5 +3,13 @@
 //! All tests share one control plane, and each has a namespace, a simulator and an operator of its own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod conditions;
+mod conflict;
+mod contracts;
+mod faults;
+mod program;
 mod reconcile;
+mod secrets;
+mod triggers;
+mod validation;
 mod world;

@@ -111,7 +111,11 @@ impl World {
     }
 
     /// Waits until a resource is as wanted.
-    pub async fn until(&self, name: &str, wanted: impl Fn(&ConfidenceClientCredential) -> bool) -> ConfidenceClientCredential {
+    pub async fn until(
+        &self,
+        name: &str,
+        wanted: impl Fn(&ConfidenceClientCredential) -> bool,
+    ) -> ConfidenceClientCredential {
         let api = self.api();
         eventually(&format!("resource {name}"), Deadline(PATIENCE), async || api.get(name).await.unwrap(), wanted).await
     }
@@ -127,6 +131,12 @@ impl World {
         self.until(name, |it| status(it).last_handled_reconcile_at.as_deref() == Some(value)).await
     }
 
+    /// Waits until the server received the wanted calls.
+    pub async fn until_calls(&self, wanted: impl Fn(&[Call]) -> bool) -> Vec<Call> {
+        let waited = tokio::time::timeout(PATIENCE, self.simulator.until(wanted)).await;
+        waited.unwrap_or_else(|_| panic!("the calls did not come; there were {:#?}", self.simulator.calls()))
+    }
+
     /// The updates that the server received.
     pub fn updates(&self) -> Vec<Call> {
         self.calls(CallKind::Update)
@@ -140,8 +150,10 @@ impl World {
     pub async fn events(&self, name: &str) -> Vec<Event> {
         let api: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace);
         let all = api.list(&ListParams::default()).await.unwrap().items;
-        let mut about: Vec<Event> =
-            all.into_iter().filter(|it| it.regarding.as_ref().is_some_and(|it| it.name.as_deref() == Some(name))).collect();
+        let mut about: Vec<Event> = all
+            .into_iter()
+            .filter(|it| it.regarding.as_ref().is_some_and(|it| it.name.as_deref() == Some(name)))
+            .collect();
         about.sort_by_key(|it| it.event_time.as_ref().map(|time| time.0));
         about
     }
