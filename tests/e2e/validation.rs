@@ -27,7 +27,7 @@ async fn a_bad_manifest_is_refused_with_a_message_that_says_what_to_do() {
         ("many", json!({"environments": many}), "at most 100"),
         ("labels", json!({"labels": labels}), "at most 64"),
         ("label", json!({"labels": {"": "x"}}), "keys must have 1 to 256 characters"),
-        ("number", json!({"labels": {"a": 1}}), "must be of type string"),
+        ("number", json!({"labels": {"a": 1}}), "expected string"),
         ("sdk", json!({"sdkType": "MOBILE"}), "BACKEND"),
         ("policy", json!({"driftPolicy": "Ignore"}), "Report"),
         ("secret-name", secret("Bad Name", "k"), "must be the name of a Secret"),
