@@ -7,12 +7,14 @@ mod assets;
 mod control_plane;
 mod go;
 mod process;
+mod tools;
 mod wait;
 
 pub use assets::Assets;
 pub use control_plane::{ControlPlane, install_crypto};
 pub use go::target_dir;
 pub use process::{Process, Program};
+pub use tools::Tool;
 pub use wait::{Deadline, eventually};
 
 /// Why something of the testbed does not work: a sentence for a person.
