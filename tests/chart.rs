@@ -9,6 +9,7 @@ mod chart {
     mod api_server;
     mod conformance;
     mod generated;
+    mod image;
     mod lint;
     mod monitoring;
     mod schema;
