@@ -13,15 +13,16 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
-use crate::confidence::Confidence;
 use crate::confidence::client::AlwaysWrite;
 use crate::confidence::http::HttpTransport;
 use crate::confidence::metrics::Metrics;
 use crate::confidence::settings::{BaseUrl, Credentials, Settings as AccountSettings};
 use crate::confidence::wire::LabelsShape;
-use crate::controller::{self, Context, Settings};
+use crate::confidence::{Confidence, WriteGuard};
+use crate::controller::{self, Context, Settings, Stopped};
 use crate::flags::{CredentialSource, LabelsEncodingFlag, LogFormat, RunFlags};
 use crate::health::{Progress, Readiness};
+use crate::leader::{Candidate, LeaseGuard};
 use crate::metrics::{ControllerMetrics, PREFIX};
 use crate::serve::{self, Endpoints};
 
@@ -94,8 +95,10 @@ fn start_log(flags: &RunFlags) -> Result<(), String> {
 async fn run(flags: RunFlags, account: AccountSettings, transport: HttpTransport) -> Result<bool, String> {
     let mut registry = Registry::with_prefix(PREFIX);
     let metrics = ControllerMetrics::register(&mut registry);
-    let guard = Arc::new(AlwaysWrite);
-    let confidence = Confidence::new(account, Arc::new(transport), guard.clone(), Metrics::register(&mut registry))?;
+    let lease = LeaseGuard::default();
+    let guard: Arc<dyn WriteGuard> = if flags.leader_elect { Arc::new(lease.clone()) } else { Arc::new(AlwaysWrite) };
+    let confidence =
+        Confidence::new(account, Arc::new(transport), Arc::clone(&guard), Metrics::register(&mut registry))?;
     let client = cluster().await?;
     let listener = serve::bind(flags.listen).await.map_err(|error| format!("--listen {}: {error}", flags.listen))?;
     let (progress, readiness) = (Progress::default(), Readiness::new("the resources have not been listed yet"));
@@ -108,12 +111,57 @@ async fn run(flags: RunFlags, account: AccountSettings, transport: HttpTransport
         readiness: readiness.clone(),
     };
     let serving = spawn_endpoints(listener, endpoints)?;
-    let settings = settings(&flags);
-    let context = Context::new(client, confidence, guard, metrics, progress, settings);
-    let stopped = controller::run(Arc::new(context), store, readiness, until_signal()?).await;
+    let stop = until_signal()?;
+    let mut candidate = flags.leader_elect.then(|| candidate(&flags, client.clone(), lease));
+    let won = match &mut candidate {
+        None => true,
+        Some(candidate) => win(candidate, &readiness, stop.clone()).await,
+    };
+    let mut cleanly = true;
+    if won {
+        metrics.set_leader(true);
+        let context = Context::new(client, confidence, guard, metrics, progress, settings(&flags));
+        let work = controller::run(Arc::new(context), store, readiness, stop);
+        cleanly = work_while_leading(work, candidate.as_mut()).await;
+    }
+    if let Some(candidate) = &mut candidate {
+        candidate.release().await;
+    }
     serving.abort();
-    tracing::info!(cleanly = stopped.cleanly, "stopped");
-    Ok(stopped.cleanly)
+    tracing::info!(cleanly, "stopped");
+    Ok(cleanly)
+}
+
+fn candidate(flags: &RunFlags, client: Client, guard: LeaseGuard) -> Candidate {
+    let namespace = std::env::var("POD_NAMESPACE").unwrap_or_else(|_| client.default_namespace().to_owned());
+    Candidate::new(client, &namespace, &instance(), flags.lease_duration, guard)
+}
+
+/// Waits for the lease. A replica that stands by is ready: it could serve. Returns whether the lease was won, rather than
+/// the program told to stop.
+async fn win(candidate: &mut Candidate, readiness: &Readiness, mut stop: watch::Receiver<bool>) -> bool {
+    readiness.set_ready();
+    tokio::select! {
+        () = candidate.win() => {
+            readiness.set_waiting("the resources have not been listed yet".to_owned());
+            true
+        }
+        _ = stop.wait_for(|it| *it) => false,
+    }
+}
+
+/// Works until told to stop, or until the lease is lost: then everything is dropped, because another replica may begin.
+async fn work_while_leading(work: impl Future<Output = Stopped>, candidate: Option<&mut Candidate>) -> bool {
+    let lost = async {
+        match candidate {
+            Some(candidate) => candidate.keep().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        stopped = work => stopped.cleanly,
+        () = lost => false,
+    }
 }
 
 async fn cluster() -> Result<Client, String> {
@@ -125,15 +173,20 @@ async fn cluster() -> Result<Client, String> {
 }
 
 fn settings(flags: &RunFlags) -> Settings {
-    let instance = std::env::var("POD_NAME").or_else(|_| std::env::var("HOSTNAME"));
     Settings {
         interval: flags.interval,
         observe: flags.observe,
         last_seen_resolution: flags.last_seen_resolution,
         namespaces: flags.watch_namespaces.clone(),
-        instance: instance.unwrap_or_else(|_| "confidence-operator".to_owned()),
+        instance: instance(),
         seed: None,
     }
+}
+
+/// Who this process is, in events and in the Lease.
+fn instance() -> String {
+    let name = std::env::var("POD_NAME").or_else(|_| std::env::var("HOSTNAME"));
+    name.unwrap_or_else(|_| "confidence-operator".to_owned())
 }
 
 fn spawn_endpoints(listener: TcpListener, endpoints: Endpoints) -> Result<tokio::task::JoinHandle<()>, String> {

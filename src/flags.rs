@@ -93,6 +93,15 @@ pub struct RunFlags {
     /// Let only the replica that holds the Lease confidence-operator work: needed with more than one
     #[arg(long, env = "LEADER_ELECT")]
     pub leader_elect: bool,
+    /// How long the Lease lasts without being renewed: as long as it takes until another replica follows one that died
+    #[arg(long, env = "LEASE_DURATION", default_value = "30s", value_parser = lease_duration)]
+    pub lease_duration: Duration,
+}
+
+fn lease_duration(text: &str) -> Result<Duration, String> {
+    let duration = interval::parse(text)?;
+    let shortest = crate::leader::SHORTEST;
+    if duration < shortest { Err(format!("a lease lasts {} s or more", shortest.as_secs())) } else { Ok(duration) }
 }
 
 /// How the server wants labels.

@@ -7,6 +7,7 @@ pub mod controller;
 pub mod crd;
 pub mod flags;
 pub mod health;
+pub mod leader;
 pub mod metrics;
 pub mod plan;
 pub mod serve;

@@ -108,7 +108,8 @@ async fn report(object: &Arc<ConfidenceClientCredential>, outcome: Outcome, cont
     count(&outcome, context);
     match publish::publish(object, &outcome, context).await {
         Ok(published) => {
-            if let Some(published) = published {
+            // Told only by the replica that works: another may by now.
+            if let Some(published) = published.filter(|_| context.guard.may_write()) {
                 let drafts = events::drafts(&published.before, &published.after, &outcome);
                 context.events.tell(object, drafts).await;
             }

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use testbed::{ControlPlane, Tool};
@@ -203,8 +204,11 @@ const CLUSTER_WIDE: &[([&str; 3], bool)] = &[
 #[test]
 fn the_operator_may_do_in_the_cluster_what_it_needs_and_nothing_more() {
     install(namespace("cluster-wide"), &["--set", "crds.install=false"]);
+    let account = "system:serviceaccount:cluster-wide:confidence-operator";
+    wait_until_roles_hold(account, ["list", "secrets", "anywhere"]);
+    wait_until_roles_hold(account, ["get", "leases.coordination.k8s.io/confidence-operator", "cluster-wide"]);
     for (request, allowed) in CLUSTER_WIDE {
-        assert_eq!(can_i("system:serviceaccount:cluster-wide:confidence-operator", *request), *allowed, "{request:?}");
+        assert_eq!(can_i(account, *request), *allowed, "{request:?}");
     }
 }
 
@@ -216,6 +220,9 @@ fn in_namespaced_mode_it_may_do_nothing_elsewhere() {
     }
     install(home, &["--set", "crds.install=false,watchNamespaces={team-a,team-b}"]);
     let account = "system:serviceaccount:namespaced:confidence-operator";
+    for watched in ["team-a", "team-b"] {
+        wait_until_roles_hold(account, ["list", "secrets", watched]);
+    }
     for resource in ["confidenceclientcredentials.iam.confidence.dev", "secrets"] {
         for (namespace, allowed) in [("team-a", true), ("team-b", true), ("team-c", false), (home, false)] {
             for verb in ["get", "list", "watch"] {
@@ -226,6 +233,15 @@ fn in_namespaced_mode_it_may_do_nothing_elsewhere() {
     let roles = get(&["clusterroles,clusterrolebindings", "--selector", "app.kubernetes.io/name=confidence-operator"]);
     let named = roles["items"].as_array().unwrap().iter().map(|it| text(it, "/metadata/name"));
     assert!(named.clone().all(|name| !name.starts_with("namespaced")), "{:?}", named.collect::<Vec<_>>());
+}
+
+/// The API server knows of new roles when its own watch of them says so, which is soon and not at once.
+fn wait_until_roles_hold(account: &str, allowed: [&str; 3]) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !can_i(account, allowed) {
+        assert!(Instant::now() < deadline, "the roles of {account} do not hold");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 fn can_i(account: &str, [verb, resource, namespace]: [&str; 3]) -> bool {

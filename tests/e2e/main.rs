@@ -6,9 +6,11 @@
 mod conditions;
 mod conflict;
 mod contracts;
+mod examples;
 mod faults;
 mod program;
 mod reconcile;
+mod replicas;
 mod secrets;
 mod triggers;
 mod validation;

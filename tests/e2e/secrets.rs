@@ -31,7 +31,11 @@ async fn a_withheld_secret_is_written_once_and_again_within_seconds_of_a_change(
     world.until_calls(|calls| calls.len() >= looks + 3).await;
     assert_eq!(secret_updates(&world), 1);
     world.put_secret("withheld", "secret", "hunter2-second").await;
-    world.until_calls(|calls| calls.iter().filter(|call| call.kind == CallKind::Update).count() == 2).await;
+    world
+        .until_calls(|calls| {
+            calls.iter().filter(|call| call.kind == CallKind::Update && call.status == Some(200)).count() == 2
+        })
+        .await;
     assert_eq!(world.credential("withheld").secret, "hunter2-second");
 }
 
@@ -44,7 +48,11 @@ async fn a_changed_secret_is_noticed_by_its_watch_and_not_only_at_the_interval()
     world.apply("watched", reference("watched")).await;
     world.until_reason("watched", "InSync").await;
     world.put_secret("watched", "secret", "hunter2-b").await;
-    world.until_calls(|calls| calls.iter().filter(|call| call.kind == CallKind::Update).count() == 2).await;
+    world
+        .until_calls(|calls| {
+            calls.iter().filter(|call| call.kind == CallKind::Update && call.status == Some(200)).count() == 2
+        })
+        .await;
 }
 
 #[tokio::test]

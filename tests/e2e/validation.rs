@@ -32,7 +32,7 @@ async fn a_bad_manifest_is_refused_with_a_message_that_says_what_to_do() {
         ("policy", json!({"driftPolicy": "Ignore"}), "Report"),
         ("secret-name", secret("Bad Name", "k"), "must be the name of a Secret"),
         ("secret-key", secret("s", "a/b"), "must be a key of a Secret"),
-        ("plaintext", json!({"clientSecret": {"secret": "x"}}), "secretKeyRef"),
+        ("plaintext", json!({"clientSecret": {"secret": "x"}}), "field not declared in schema"),
         ("short", json!({"interval": "999ms"}), "must be a duration of 1s or more"),
         ("days", json!({"interval": "1d"}), "must be a duration of 1s or more"),
         ("negative", json!({"interval": "-1h"}), "must be a duration of 1s or more"),

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use confidence_operator::api::{ConfidenceClientCredential, ConfidenceClientCredentialStatus};
-use confidence_simulator::{Call, CallKind, Config, Credential, Running, Simulator};
+use confidence_simulator::openapi::{Strictness, check_request};
+use confidence_simulator::{Call, CallKind, Config, Contract, Credential, Running, Simulator};
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
@@ -164,6 +165,25 @@ impl World {
 
     pub async fn delete(&self, name: &str) {
         self.api().delete(name, &DeleteParams::default()).await.unwrap();
+    }
+}
+
+impl Drop for World {
+    /// Whatever a test is about: no request of the operator's departs from the vendor's OpenAPI, and none is one that a
+    /// strict server would only put up with.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let strictness = match self.simulator.config().contract {
+            Contract::Full => Strictness::AsRecorded,
+            Contract::Openapi => Strictness::ToTheLetter,
+        };
+        // A call that was reset before its body was read has none.
+        for call in self.updates().into_iter().filter(|call| !call.body.is_null()) {
+            check_request(&call, strictness).unwrap_or_else(|error| panic!("{error}\n{call:#?}"));
+            assert!(call.violations.is_empty(), "{call:#?}");
+        }
     }
 }
 

@@ -1,0 +1,85 @@
+//! Two replicas: one works, whatever happens to it.
+
+use std::time::{Duration, Instant};
+
+use confidence_simulator::{CallKind, Config};
+use serde_json::json;
+use testbed::Process;
+
+use crate::world::{CLIENT, PATIENCE, World};
+
+/// Time for a lease of 15 s to run out, and then some.
+const TAKEOVER: Duration = Duration::from_secs(40);
+
+fn replica(world: &World, name: &str) -> Process {
+    let program = world.program().arg("--token-file").arg(world.file("token"));
+    let program = program.args(["--leader-elect", "--lease-duration", "15s", "--interval", "1s"]);
+    program.env("POD_NAMESPACE", &world.namespace).env("POD_NAME", name).start().unwrap()
+}
+
+fn leads(replica: &Process) -> bool {
+    replica.lines().iter().any(|line| line.contains("this replica leads"))
+}
+
+/// A leader at work, and another replica that stands by.
+async fn pair(world: &World) -> (Process, Process) {
+    world.seed("led");
+    world.apply("led", json!({"sdkType": "BACKEND"})).await;
+    let first = replica(world, "first");
+    world.until_reason("led", "InSync").await;
+    let second = replica(world, "second");
+    second.wait_for_line(PATIENCE, |line| line.contains("standing by")).unwrap();
+    assert!(leads(&first) && !leads(&second));
+    (first, second)
+}
+
+/// The other replica works now: it mends drift.
+async fn takes_over(world: &World, second: &Process, since: Instant, within: Duration) {
+    second.wait_for_line(within, |line| line.contains("this replica leads")).unwrap();
+    eprintln!("taken over after {:?}", since.elapsed());
+    let before = world.updates().len();
+    world.simulator.edit(CLIENT, "led", |it| it.sdk_type = "FRONTEND".to_owned());
+    world
+        .until_calls(|calls| {
+            calls.iter().filter(|call| call.kind == CallKind::Update && call.status == Some(200)).count() > before
+        })
+        .await;
+    assert_eq!(world.credential("led").sdk_type, "BACKEND");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_ends_in_good_order_is_followed_within_seconds() {
+    let world = World::new(Config::default()).await;
+    let (mut first, second) = pair(&world).await;
+    let since = Instant::now();
+    assert_eq!(first.terminate(Duration::from_secs(11)).unwrap().code(), Some(0));
+    takes_over(&world, &second, since, Duration::from_secs(8)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_is_killed_is_followed_after_its_lease() {
+    let world = World::new(Config::default()).await;
+    let (mut first, second) = pair(&world).await;
+    let since = Instant::now();
+    first.kill().unwrap();
+    takes_over(&world, &second, since, TAKEOVER).await;
+    assert!(since.elapsed() >= Duration::from_secs(10), "the lease of a leader that may be alive was not waited for");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_was_paused_past_its_lease_writes_nothing_when_it_goes_on_and_ends() {
+    let world = World::new(Config::default()).await;
+    let (mut first, second) = pair(&world).await;
+    let since = Instant::now();
+    first.pause().unwrap();
+    takes_over(&world, &second, since, TAKEOVER).await;
+    // Drift that the first would mend at once, if it thought that it still led; the second is kept from it.
+    second.pause().unwrap();
+    world.simulator.edit(CLIENT, "led", |it| it.sdk_type = "FRONTEND".to_owned());
+    let updates = world.updates().len();
+    first.resume().unwrap();
+    let status = first.wait(PATIENCE).unwrap();
+    assert_ne!(status.code(), Some(0), "{}", first.lines().join("\n"));
+    assert_eq!(world.updates().len(), updates, "{}", first.lines().join("\n"));
+    second.resume().unwrap();
+}
