@@ -14,7 +14,7 @@ use super::settings::Credentials;
 use super::token::Issued;
 
 /// A token is renewed this long before its end, or a fifth of its life if that is less.
-const RENEW_BEFORE: Duration = Duration::from_secs(5 * 60);
+const RENEW_BEFORE: Duration = Duration::from_mins(5);
 
 /// How long a token that still lives is used after it could not be renewed, before the next try.
 const RENEWAL_PAUSE: Duration = Duration::from_secs(15);
@@ -31,8 +31,7 @@ pub(super) struct Token {
 
 /// Makes the token call. It is a call like any other, with a turn of its own, so the client makes it.
 pub(super) trait Exchange: Sync {
-    fn exchange(&self, id: &SecretString, secret: &SecretString)
-    -> impl Future<Output = Result<Issued, Error>> + Send;
+    fn exchange(&self, id: &SecretString, secret: &SecretString) -> impl Future<Output = Result<Issued, Error>> + Send;
 }
 
 /// Where tokens come from.

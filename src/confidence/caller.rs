@@ -109,9 +109,8 @@ impl Caller {
     }
 
     async fn exchange<T>(&self, effect: Effect, request: Request<Bytes>, read: Read<T>) -> Result<T, Error> {
-        let late = |_| {
-            Err(TransportError::new(TransportFault::TimedOut, format!("waited {} s", REQUEST_TIMEOUT.as_secs())))
-        };
+        let late =
+            |_| Err(TransportError::new(TransportFault::TimedOut, format!("waited {} s", REQUEST_TIMEOUT.as_secs())));
         let sent = timeout(REQUEST_TIMEOUT, self.transport.send(request)).await.unwrap_or_else(late);
         let answer = sent.map_err(|error| Error::of_transport(effect, &error))?;
         if !answer.status().is_success() {
@@ -122,12 +121,10 @@ impl Caller {
             return Err(Error::of_transport(effect, &error));
         }
         let unreadable = |detail: String| Error::of_unreadable(effect, format!("{}: {detail}", answer.status()));
-        match answer.status() {
-            StatusCode::ACCEPTED | StatusCode::NO_CONTENT | StatusCode::PARTIAL_CONTENT => {
-                Err(unreadable("a success without the credential".to_owned()))
-            }
-            _ => read(answer.body()).map_err(|error| unreadable(error.to_string())),
+        if matches!(answer.status(), StatusCode::ACCEPTED | StatusCode::NO_CONTENT | StatusCode::PARTIAL_CONTENT) {
+            return Err(unreadable("a success without the credential".to_owned()));
         }
+        read(answer.body()).map_err(|error| unreadable(error.to_string()))
     }
 
     /// One line for each write, at a level that is on; for all else where somebody looks for it.

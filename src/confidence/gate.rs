@@ -205,9 +205,7 @@ impl Drop for Pass {
 /// A failure that is the account's while the gate is closed is told as that: the same to everybody, so that nothing about
 /// a single credential seems to change while the whole account waits.
 fn told(error: Error, hold: &Hold) -> Error {
-    use Cause::{
-        ConnectionLost, RateLimited, ServerError, TimedOut, TlsFailed, Unauthenticated, Unreachable,
-    };
+    use Cause::{ConnectionLost, RateLimited, ServerError, TimedOut, TlsFailed, Unauthenticated, Unreachable};
     let is_the_accounts = matches!(
         error.cause(),
         ConnectionLost | RateLimited | ServerError | TimedOut | TlsFailed | Unauthenticated | Unreachable
@@ -243,12 +241,11 @@ impl Shared {
         if !self.account.send_if_modified(|before| std::mem::replace(before, now) != now) {
             return;
         }
-        match (now, state.hold.error()) {
-            (AccountState::Held { until, cause }, Some(error)) => {
-                let seconds = until.saturating_duration_since(Instant::now()).as_secs_f64();
-                tracing::warn!(cause = cause.label(), seconds, %error, "the account is held back");
-            }
-            _ => tracing::info!("the account is open"),
+        if let (AccountState::Held { until, cause }, Some(error)) = (now, state.hold.error()) {
+            let seconds = until.saturating_duration_since(Instant::now()).as_secs_f64();
+            tracing::warn!(cause = cause.label(), seconds, %error, "the account is held back");
+        } else {
+            tracing::info!("the account is open");
         }
     }
 

@@ -50,7 +50,10 @@ impl HttpTransport {
         let mut body = BytesMut::new();
         while let Some(chunk) = answer.chunk().await.map_err(failed)? {
             if body.len() + chunk.len() > MAX_ANSWER_BYTES {
-                return Err(TransportError::new(TransportFault::TooLarge, format!("more than {MAX_ANSWER_BYTES} bytes")));
+                return Err(TransportError::new(
+                    TransportFault::TooLarge,
+                    format!("more than {MAX_ANSWER_BYTES} bytes"),
+                ));
             }
             body.extend_from_slice(&chunk);
         }

@@ -61,9 +61,9 @@ impl Issued {
             Some(Seconds::Text(text)) => text.trim().trim_end_matches('s').parse().ok(),
             None => None,
         };
-        let life = seconds.filter(|seconds| *seconds >= 1.0).map(|seconds: f64| {
-            Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST_LIFE).min(LONGEST_LIFE)
-        });
+        let life = seconds
+            .filter(|seconds| *seconds >= 1.0)
+            .map(|seconds: f64| Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST_LIFE).min(LONGEST_LIFE));
         Ok(Self { value: answer.access_token, life })
     }
 }

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, header};
 use jiff::Timestamp;
 
 /// The shortest and the longest time that a `Retry-After` is followed for.
-pub const RETRY_AFTER_RANGE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
+pub const RETRY_AFTER_RANGE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(5));
 
 /// For how long the server asks to be left alone, within [`RETRY_AFTER_RANGE`].
 ///
@@ -60,10 +60,8 @@ mod tests {
 
     #[test]
     fn a_date_is_measured_by_the_servers_own_clock() {
-        let headers = [
-            (header::RETRY_AFTER, "Fri, 06 Mar 2026 12:00:40 GMT"),
-            (header::DATE, "Fri, 06 Mar 2026 12:00:00 GMT"),
-        ];
+        let headers =
+            [(header::RETRY_AFTER, "Fri, 06 Mar 2026 12:00:40 GMT"), (header::DATE, "Fri, 06 Mar 2026 12:00:00 GMT")];
         assert_eq!(seconds(&headers), Some(40));
     }
 }

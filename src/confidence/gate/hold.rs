@@ -153,13 +153,7 @@ impl Hold {
     }
 
     /// A call about something ended.
-    pub(super) fn settle(
-        &mut self,
-        ticket: Ticket,
-        about: &str,
-        result: Result<(), &Error>,
-        now: Instant,
-    ) -> Change {
+    pub(super) fn settle(&mut self, ticket: Ticket, about: &str, result: Result<(), &Error>, now: Instant) -> Change {
         let is_probe = ticket.probe.is_some() && ticket.probe == self.probe;
         self.abandon(ticket);
         if ticket.era != self.era {

@@ -19,14 +19,17 @@ const SECOND: Duration = Duration::from_secs(1);
 /// How close to the measured quota the pace goes.
 const CLOSE: f64 = 0.98;
 
-/// A refusal slows down at least to this, and at most to that share of the pace.
+/// So many calls in a second are enough to measure by.
+const ENOUGH: f64 = 5.0;
+
+/// A refusal slows down at least to this share of the pace, and without a measurement at most to that.
 const SLOWER: (f64, f64) = (0.95, 0.5);
 
 /// The slowest pace, in requests a second, where the budget itself is not slower.
 const SLOWEST: f64 = 0.2;
 
 /// How long a measured pace is kept, and by how much a second it then rises.
-const MEASURED: (Duration, f64) = (Duration::from_secs(60), 0.01);
+const MEASURED: (Duration, f64) = (Duration::from_mins(1), 0.01);
 
 /// The same for a pace that is a guess, because too few calls were made to measure.
 const GUESSED: (Duration, f64) = (Duration::from_secs(5), 0.1);
@@ -35,7 +38,7 @@ const GUESSED: (Duration, f64) = (Duration::from_secs(5), 0.1);
 const WAITS: u32 = 20;
 
 /// Refusals further apart than this have nothing to do with each other.
-const APART: Duration = Duration::from_secs(120);
+const APART: Duration = Duration::from_mins(2);
 
 /// After an outage the pace rises from this share to the whole in this time.
 const WARMING: (f64, Duration) = (0.2, Duration::from_secs(10));
@@ -137,9 +140,11 @@ impl Pace {
             .map_or(f64::INFINITY, |elapsed| f64::from(since) / elapsed.as_secs_f64());
         let quota = in_last_second.min(since_refusal) * CLOSE;
         let pace = self.per_second(now);
-        let least = pace * SLOWER.1;
-        let (keep, rise) = if quota < least { GUESSED } else { (MEASURED.0.max(wait * WAITS), MEASURED.1) };
+        let is_measured = in_last_second >= ENOUGH || quota >= pace * SLOWER.1;
+        let (keep, rise) = if is_measured { (MEASURED.0.max(wait * WAITS), MEASURED.1) } else { GUESSED };
+        let least = if is_measured { 0.0 } else { pace * SLOWER.1 };
         let per_second = quota.clamp(least, pace * SLOWER.0).max(SLOWEST.min(self.budget));
+        tracing::debug!(pace, quota, per_second, is_measured, wait = wait.as_secs_f64(), "the pace is reduced");
         self.limit = Some(Limit { per_second, rises_from: now + wait + keep, rise });
     }
 

@@ -64,7 +64,10 @@ async fn the_program_says_who_it_is() {
 #[tokio::test]
 async fn a_redirect_is_an_answer_and_is_not_followed() {
     let answer = against(async |mut stream, _| {
-        stream.write_all(b"HTTP/1.1 307 x\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+        stream
+            .write_all(b"HTTP/1.1 307 x\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n")
+            .await
+            .unwrap();
     });
     assert_eq!(answer.await.unwrap().status(), 307);
 }
