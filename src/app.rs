@@ -92,17 +92,12 @@ fn start_log(flags: &RunFlags) -> Result<(), String> {
 }
 
 async fn run(flags: RunFlags, account: AccountSettings, transport: HttpTransport) -> Result<bool, String> {
-    let config = Config::infer().await;
-    let mut config = config
-        .map_err(|error| format!("no cluster: not in a pod, and no usable kubeconfig (set KUBECONFIG): {error}"))?;
-    config.read_timeout = Some(READ_TIMEOUT);
-    let client = Client::try_from(config).map_err(|error| format!("the kubeconfig cannot be used: {error}"))?;
-    let listener = serve::bind(flags.listen).await.map_err(|error| format!("--listen {}: {error}", flags.listen))?;
-
     let mut registry = Registry::with_prefix(PREFIX);
     let metrics = ControllerMetrics::register(&mut registry);
     let guard = Arc::new(AlwaysWrite);
     let confidence = Confidence::new(account, Arc::new(transport), guard.clone(), Metrics::register(&mut registry))?;
+    let client = cluster().await?;
+    let listener = serve::bind(flags.listen).await.map_err(|error| format!("--listen {}: {error}", flags.listen))?;
     let (progress, readiness) = (Progress::default(), Readiness::new("the resources have not been listed yet"));
     let store = reflector::store();
     let endpoints = Endpoints {
@@ -119,6 +114,14 @@ async fn run(flags: RunFlags, account: AccountSettings, transport: HttpTransport
     serving.abort();
     tracing::info!(cleanly = stopped.cleanly, "stopped");
     Ok(stopped.cleanly)
+}
+
+async fn cluster() -> Result<Client, String> {
+    let mut config = Config::infer().await.map_err(|error| {
+        format!("no cluster: not in a pod, and no usable kubeconfig (set KUBECONFIG): {}", error.to_string().trim_end())
+    })?;
+    config.read_timeout = Some(READ_TIMEOUT);
+    Client::try_from(config).map_err(|error| format!("the kubeconfig cannot be used: {error}"))
 }
 
 fn settings(flags: &RunFlags) -> Settings {

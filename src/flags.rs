@@ -18,7 +18,7 @@ use crate::controller::ObserveMode;
 /// --client-secret-file, or, for a quick try, the environment variable CONFIDENCE_TOKEN. The cluster is found as usual: in
 /// the pod, else by KUBECONFIG.
 #[derive(Debug, Parser)]
-#[command(name = "confidence-operator", version, args_conflicts_with_subcommands = true)]
+#[command(name = "confidence-operator", version, args_conflicts_with_subcommands = true, args_override_self = true)]
 pub struct Cli {
     /// What to do; running is the default.
     #[command(subcommand)]

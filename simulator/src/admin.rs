@@ -1,77 +1,88 @@
-//! The controls over HTTP, for a person with curl and for a demo: below `/admin/`, without authentication. These calls
-//! are not recorded and meet no fault.
+//! The controls over HTTP, for a person with curl and for tests of other processes: below `/admin/`, without
+//! authentication. These calls are not recorded and meet no fault.
+//!
+//! | path | methods |
+//! |---|---|
+//! | `/admin/credentials` | GET all |
+//! | `/admin/credentials/{client}/{credential}` | GET; PUT; PATCH (JSON merge patch, by somebody else); DELETE |
+//! | `/admin/credentials/{client}/{credential}/seen` | POST: it resolves a flag now |
+//! | `/admin/calls?from=N` | GET; DELETE forgets |
+//! | `/admin/stats` | GET |
+//! | `/admin/faults` | GET; POST one, answers its id; DELETE all |
+//! | `/admin/faults/{id}` | DELETE |
+//! | `/admin/config` | GET; PUT; PATCH (JSON merge patch) |
+//! | `/admin/tokens` | DELETE all that were issued |
+//! | `/admin/tokens/{token}` | PUT; DELETE |
 
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::api::Call;
-use crate::config::Config;
-use crate::faults::Fault;
+use crate::config::{Config, Token};
+use crate::faults::{Fault, FaultId};
+use crate::record::{Call, Stats};
 use crate::simulator::Simulator;
 use crate::store::Credential;
+
+type Handle = State<Simulator>;
+type Ids = Path<(String, String)>;
+type Refusal = (StatusCode, String);
 
 pub(crate) fn router() -> Router<Simulator> {
     Router::new()
         .route("/credentials", get(all))
-        .route("/credentials/{client}/{credential}", get(read).put(put).patch(edit).delete(delete))
-        .route("/calls", get(calls))
-        .route("/faults", post(add_fault).delete(clear_faults))
-        .route("/config", get(config).put(set_config))
+        .route("/credentials/{client}/{credential}", get(read).put(put).patch(edit).delete(remove))
+        .route("/credentials/{client}/{credential}/seen", post(seen))
+        .route("/calls", get(calls).delete(clear_calls))
+        .route("/stats", get(stats))
+        .route("/faults", get(faults).post(add_fault).delete(clear_faults))
+        .route("/faults/{id}", delete(remove_fault))
+        .route("/config", get(config).put(set_config).patch(change_config))
+        .route("/tokens", delete(revoke_issued))
+        .route("/tokens/{token}", axum::routing::put(add_token).delete(revoke))
 }
 
-async fn all(State(simulator): State<Simulator>) -> Json<Value> {
+async fn all(State(simulator): Handle) -> Json<Value> {
     let all = simulator.all().into_iter();
-    Json(all.map(|((client, id), it)| json!({"client": client, "credential": id, "value": it})).collect())
+    Json(all.map(|((client, id), it)| json!({ "client": client, "credential": id, "value": it })).collect())
 }
 
-async fn read(
-    State(simulator): State<Simulator>,
-    Path((client, id)): Path<(String, String)>,
-) -> Result<Json<Credential>, StatusCode> {
+async fn read(State(simulator): Handle, Path((client, id)): Ids) -> Result<Json<Credential>, StatusCode> {
     simulator.get(&client, &id).map(Json).ok_or(StatusCode::NOT_FOUND)
 }
 
-async fn put(
-    State(simulator): State<Simulator>,
-    Path((client, id)): Path<(String, String)>,
-    Json(credential): Json<Credential>,
-) -> StatusCode {
+async fn put(State(simulator): Handle, Path((client, id)): Ids, Json(credential): Json<Credential>) -> StatusCode {
     simulator.put(&client, &id, credential);
     StatusCode::NO_CONTENT
 }
 
 /// Somebody else changes the fields that the body brings.
 async fn edit(
-    State(simulator): State<Simulator>,
-    Path((client, id)): Path<(String, String)>,
-    Json(change): Json<serde_json::Map<String, Value>>,
-) -> Result<StatusCode, (StatusCode, String)> {
+    State(simulator): Handle,
+    Path((client, id)): Ids,
+    Json(change): Json<Value>,
+) -> Result<StatusCode, Refusal> {
     let before = simulator.get(&client, &id).ok_or((StatusCode::NOT_FOUND, String::new()))?;
-    let bad = |error: serde_json::Error| (StatusCode::BAD_REQUEST, format!("{error}\n"));
-    let mut value = serde_json::to_value(&before).map_err(bad)?;
-    if let Some(map) = value.as_object_mut() {
-        map.extend(change.clone());
-    }
-    let after: Credential = serde_json::from_value(value).map_err(bad)?;
-    simulator.edit(&client, &id, |credential| {
-        let (updater, update_time) = (credential.updater.clone(), credential.update_time);
-        *credential = after;
-        if !change.contains_key("updater") {
-            credential.updater = updater;
-        }
-        if !change.contains_key("updateTime") {
-            credential.update_time = update_time;
+    // Refused before anything moves.
+    merged(&before, &change)?;
+    let there = simulator.edit(&client, &id, |credential| {
+        if let Ok(changed) = merged(credential, &change) {
+            *credential = changed;
         }
     });
-    Ok(StatusCode::NO_CONTENT)
+    found(there).map_err(|status| (status, String::new()))
 }
 
-async fn delete(State(simulator): State<Simulator>, Path((client, id)): Path<(String, String)>) -> StatusCode {
-    if simulator.delete(&client, &id).is_some() { StatusCode::NO_CONTENT } else { StatusCode::NOT_FOUND }
+async fn remove(State(simulator): Handle, Path((client, id)): Ids) -> Result<StatusCode, StatusCode> {
+    found(simulator.delete(&client, &id).is_some())
+}
+
+async fn seen(State(simulator): Handle, Path((client, id)): Ids) -> Result<StatusCode, StatusCode> {
+    found(simulator.touch(&client, &id))
 }
 
 #[derive(Deserialize)]
@@ -80,25 +91,95 @@ struct From {
     from: usize,
 }
 
-async fn calls(State(simulator): State<Simulator>, Query(From { from }): Query<From>) -> Json<Vec<Call>> {
-    Json(simulator.calls().into_iter().skip(from).collect())
+async fn calls(State(simulator): Handle, Query(From { from }): Query<From>) -> Json<Vec<Call>> {
+    Json(simulator.calls_since(from))
 }
 
-async fn add_fault(State(simulator): State<Simulator>, Json(fault): Json<Fault>) -> StatusCode {
-    simulator.fault(fault);
+async fn clear_calls(State(simulator): Handle) -> StatusCode {
+    simulator.clear_calls();
     StatusCode::NO_CONTENT
 }
 
-async fn clear_faults(State(simulator): State<Simulator>) -> StatusCode {
+async fn stats(State(simulator): Handle) -> Json<Stats> {
+    Json(simulator.stats())
+}
+
+async fn faults(State(simulator): Handle) -> Json<Value> {
+    Json(simulator.faults().into_iter().map(|(id, fault)| json!({ "id": id, "fault": fault })).collect())
+}
+
+async fn add_fault(State(simulator): Handle, Json(fault): Json<Fault>) -> Json<Value> {
+    Json(json!({ "id": simulator.fault(fault) }))
+}
+
+async fn clear_faults(State(simulator): Handle) -> StatusCode {
     simulator.clear_faults();
     StatusCode::NO_CONTENT
 }
 
-async fn config(State(simulator): State<Simulator>) -> Json<Config> {
-    Json(simulator.state().config.clone())
+async fn remove_fault(State(simulator): Handle, Path(id): Path<u64>) -> Result<StatusCode, StatusCode> {
+    found(simulator.remove_fault(FaultId(id)))
 }
 
-async fn set_config(State(simulator): State<Simulator>, Json(config): Json<Config>) -> StatusCode {
+async fn config(State(simulator): Handle) -> Json<Config> {
+    Json(simulator.config())
+}
+
+async fn set_config(State(simulator): Handle, Json(config): Json<Config>) -> StatusCode {
     simulator.reconfigure(|it| *it = config);
     StatusCode::NO_CONTENT
+}
+
+async fn change_config(State(simulator): Handle, Json(change): Json<Value>) -> Result<StatusCode, Refusal> {
+    let mut outcome = Ok(StatusCode::NO_CONTENT);
+    simulator.reconfigure(|config| match merged(config, &change) {
+        Ok(changed) => *config = changed,
+        Err(refusal) => outcome = Err(refusal),
+    });
+    outcome
+}
+
+async fn add_token(State(simulator): Handle, Path(text): Path<String>, Json(token): Json<Token>) -> StatusCode {
+    simulator.add_token(&text, token);
+    StatusCode::NO_CONTENT
+}
+
+async fn revoke(State(simulator): Handle, Path(text): Path<String>) -> Result<StatusCode, StatusCode> {
+    found(simulator.revoke_token(&text))
+}
+
+async fn revoke_issued(State(simulator): Handle) -> StatusCode {
+    simulator.revoke_issued_tokens();
+    StatusCode::NO_CONTENT
+}
+
+fn found(there: bool) -> Result<StatusCode, StatusCode> {
+    if there { Ok(StatusCode::NO_CONTENT) } else { Err(StatusCode::NOT_FOUND) }
+}
+
+/// The value with the changes of a JSON merge patch (RFC 7396).
+fn merged<T: Serialize + DeserializeOwned>(value: &T, change: &Value) -> Result<T, Refusal> {
+    let bad = |error: serde_json::Error| (StatusCode::BAD_REQUEST, format!("{error}\n"));
+    let mut json = serde_json::to_value(value).map_err(bad)?;
+    merge(&mut json, change);
+    serde_json::from_value(json).map_err(bad)
+}
+
+fn merge(target: &mut Value, change: &Value) {
+    let Value::Object(changes) = change else {
+        *target = change.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = json!({});
+    }
+    if let Value::Object(map) = target {
+        for (key, change) in changes {
+            if change.is_null() {
+                map.remove(key);
+            } else {
+                merge(map.entry(key.clone()).or_insert(Value::Null), change);
+            }
+        }
+    }
 }

@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 pub struct Config {
     /// What is offered.
     pub contract: Contract,
-    /// How labels are answered, and which form of them is accepted.
+    /// How labels are answered, and which form of them is accepted. Under the OpenAPI contract they are arrays.
     pub labels: LabelsShape,
+    /// Accept labels in both forms.
+    pub lenient_labels: bool,
     /// How names are answered.
     pub names: NameForm,
     /// Whether secrets come back from anything but create.
@@ -32,8 +34,12 @@ pub struct Config {
     pub quota: Option<u32>,
     /// `Retry-After` of those.
     pub quota_retry_after: Option<String>,
-    /// The most credentials on a page.
+    /// The most credentials on a page, and how many are on one where no size is asked for.
     pub max_page_size: usize,
+    /// What the token of a page remembers.
+    pub paging: Paging,
+    /// How many calls the record keeps, the newest; all, where this is absent.
+    pub record_limit: Option<usize>,
 }
 
 impl Default for Config {
@@ -41,6 +47,7 @@ impl Default for Config {
         Self {
             contract: Contract::default(),
             labels: LabelsShape::default(),
+            lenient_labels: false,
             names: NameForm::default(),
             secrets: Secrets::default(),
             reading: Reading::default(),
@@ -52,6 +59,8 @@ impl Default for Config {
             quota: None,
             quota_retry_after: None,
             max_page_size: 1000,
+            paging: Paging::default(),
+            record_limit: None,
         }
     }
 }
@@ -85,7 +94,7 @@ impl Token {
 }
 
 /// What is offered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Contract {
     /// Everything that the vendor's protobufs and recorded payloads show.
@@ -96,7 +105,7 @@ pub enum Contract {
 }
 
 /// How labels look.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum LabelsShape {
     /// One JSON object.
@@ -107,7 +116,7 @@ pub enum LabelsShape {
 }
 
 /// How names look.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "camelCase")]
 pub enum NameForm {
     /// `clients/{client}/credentials/{credential}`.
@@ -118,7 +127,7 @@ pub enum NameForm {
 }
 
 /// Whether secrets come back from anything but create.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Secrets {
     /// They do, as in recorded payloads.
@@ -129,7 +138,7 @@ pub enum Secrets {
 }
 
 /// Whether credentials can be read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "camelCase")]
 pub enum Reading {
     /// They can.
@@ -139,6 +148,19 @@ pub enum Reading {
     MethodNotAllowed,
     /// 501.
     NotImplemented,
+    /// 403, whatever the token is for.
+    Forbidden,
     /// A 404 that is not the API's own.
     NotFoundHtml,
+}
+
+/// What the token of a page remembers. The API promises no snapshot across pages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "camelCase")]
+pub enum Paging {
+    /// The last id: what stays is always seen, once.
+    #[default]
+    ByKey,
+    /// A position: what goes or comes between two pages hides or repeats something else.
+    ByOffset,
 }

@@ -4,22 +4,28 @@
 //! there; and it misbehaves on request in every way that the real service and what stands before it can. It is a server
 //! for tests: what it records holds secrets.
 //!
-//! `store` is the state and its rules, `wire` how it looks in JSON, `api` the calls, `faults` the misbehaviour, `serve`
-//! the sockets, `admin` the same controls over HTTP that a test has in process, `openapi` the vendor's own schema.
+//! `config` is what kind of server it is, `store` the credentials and the rules of a write, `wire` how they look in JSON,
+//! `api` the calls, `faults` the misbehaviour, `record` what was received, `state` all of it behind one lock, `simulator`
+//! the handle and controls of a test, `admin` the same controls over HTTP, `serve` the sockets, `openapi` the vendor's own
+//! schema.
+//!
+//! Time is tokio's and nothing is random: under paused time, the same calls get the same answers.
 
 pub mod admin;
 mod api;
 pub mod config;
 pub mod faults;
 pub mod openapi;
+mod record;
 mod serve;
 mod simulator;
+mod state;
 pub mod store;
 mod wire;
 
-pub use api::{Call, CallKind};
-pub use config::{Config, Contract, LabelsShape, NameForm, Reading, Secrets, Token};
-pub use faults::{Fault, FaultKind};
+pub use config::{Config, Contract, LabelsShape, NameForm, Paging, Reading, Secrets, Token};
+pub use faults::{Fault, FaultId, FaultKind};
+pub use record::{Call, CallKind, Stats};
 pub use serve::{ConnectionReset, Running};
-pub use simulator::Simulator;
+pub use simulator::{SOMEBODY_ELSE, Simulator};
 pub use store::Credential;

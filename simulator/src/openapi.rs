@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
-use crate::api::Call;
+use crate::record::{Call, CallKind};
 
 /// The document, as the vendor publishes it.
 const DOCUMENT: &str = include_str!("../../tests/client-credential.openapi.yaml");
@@ -19,7 +19,7 @@ static VALIDATORS: LazyLock<Result<(Validator, Validator), String>> = LazyLock::
     let body =
         "/paths/~1v1~1clients~1{client}~1credentials~1{credential}/patch/requestBody/content/application~1json/schema";
     let answer = "/components/schemas/confidence.iam.v1.ClientCredential";
-    let compile = |schema: Value| jsonschema::validator_for(&schema).map_err(|error| error.to_string());
+    let compile = |schema: Value| jsonschema::validator_for(&closed(schema)).map_err(|error| error.to_string());
     Ok((compile(at(body)?)?, compile(at(answer)?)?))
 });
 
@@ -37,6 +37,12 @@ pub enum Strictness {
 /// # Errors
 /// One line for each fault.
 pub fn check_request(call: &Call, strictness: Strictness) -> Result<(), String> {
+    if call.kind != CallKind::Update {
+        return Err(format!("{} is not in the OpenAPI", call.line));
+    }
+    if let Some((key, _)) = parameters(call).find(|(key, _)| key != "updateMask") {
+        return Err(format!("the parameter {key} is not in the OpenAPI"));
+    }
     if call.mask.iter().any(|path| path.is_empty() || path.chars().any(|c| !(c.is_ascii_lowercase() || c == '_'))) {
         // The OpenAPI renders the mask `type: object`; its own example is a path, and on the wire it is a list of them.
         return Err(format!("the mask {:?} is not one of snake_case paths", call.mask));
@@ -61,6 +67,20 @@ pub fn check_answer(answer: &Value, strictness: Strictness) -> Result<(), String
     }
     let (_, schema) = VALIDATORS.as_ref().map_err(Clone::clone)?;
     check(schema, &answer)
+}
+
+/// The parameters in the query of a call.
+fn parameters(call: &Call) -> impl Iterator<Item = (String, String)> {
+    let query = call.line.split_once('?').map_or("", |(_, query)| query);
+    url::form_urlencoded::parse(query.as_bytes()).into_owned()
+}
+
+/// The schema without room for what it does not document: stricter than the document, which forbids nothing.
+fn closed(mut schema: Value) -> Value {
+    if let Some(schema) = schema.as_object_mut() {
+        schema.insert("additionalProperties".to_owned(), json!(false));
+    }
+    schema
 }
 
 fn check(validator: &Validator, value: &Value) -> Result<(), String> {

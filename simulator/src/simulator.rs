@@ -1,36 +1,35 @@
-//! The server as a value: its state, and the controls that a test has.
+//! The server as a value, and the controls that a test has.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
 use jiff::Timestamp;
 use tokio::sync::watch;
-use tokio::time::Instant;
 
-use crate::api::{self, Call};
+use crate::api;
 use crate::config::{Config, Token};
-use crate::faults::{self, Fault, FaultKind};
-use crate::store::{Credential, Ids, Store};
+use crate::faults::{Fault, FaultId};
+use crate::record::{Call, Stats};
+use crate::state::State;
+use crate::store::{Credential, Ids};
+
+/// Who a foreign edit is by.
+pub const SOMEBODY_ELSE: &str = "identities/somebody-else";
 
 /// A Confidence IAM server without sockets. Cheap to clone.
 #[derive(Clone)]
 pub struct Simulator {
     state: Arc<Mutex<State>>,
-    calls: watch::Sender<usize>,
+    changes: watch::Sender<()>,
 }
 
-pub(crate) struct State {
-    pub(crate) config: Config,
-    pub(crate) store: Store,
-    calls: Vec<Call>,
-    faults: Vec<Fault>,
-    issued: BTreeMap<String, Instant>,
-    tokens_issued: u64,
-    window: (u64, u32),
-    /// Time is tokio's, so that a test can pause it, from a wall clock's beginning.
-    began: (Timestamp, Instant),
+impl fmt::Debug for Simulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Simulator").finish_non_exhaustive()
+    }
 }
 
 impl Simulator {
@@ -39,19 +38,9 @@ impl Simulator {
         Self::starting_at(config, Timestamp::now())
     }
 
-    /// The same, at another time of day.
+    /// The same, at another time of day: with paused time, the same calls then get the same answers to the byte.
     pub fn starting_at(config: Config, now: Timestamp) -> Self {
-        let state = State {
-            config,
-            store: Store::default(),
-            calls: Vec::new(),
-            faults: Vec::new(),
-            issued: BTreeMap::new(),
-            tokens_issued: 0,
-            window: (0, 0),
-            began: (now, Instant::now()),
-        };
-        Self { state: Arc::new(Mutex::new(state)), calls: watch::channel(0).0 }
+        Self { state: Arc::new(Mutex::new(State::new(config, now))), changes: watch::channel(()).0 }
     }
 
     /// The whole API as a tower service, with the admin API below `/admin/`.
@@ -59,16 +48,40 @@ impl Simulator {
         Router::new().nest("/admin", crate::admin::router()).fallback(api::answer).with_state(self.clone())
     }
 
-    /// Puts a credential in.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes whoever waits for a change.
+    pub(crate) fn stir(&self) {
+        self.changes.send_modify(|()| {});
+    }
+
+    pub(crate) fn arrived(&self, call: &Call) -> usize {
+        let index = self.state().arrive(call);
+        self.stir();
+        index
+    }
+
+    pub(crate) fn half_latency(&self) -> Duration {
+        Duration::from_millis(self.state().config.latency_milliseconds) / 2
+    }
+}
+
+/// The credentials, as somebody with other means than the API has them.
+impl Simulator {
+    /// Puts a credential in, over one with these ids if there is one.
     pub fn put(&self, client: &str, id: &str, credential: Credential) {
         let mut state = self.state();
         let now = state.now();
-        state.store.put((client.to_owned(), id.to_owned()), credential, now);
+        state.store.put(ids(client, id), credential, now);
+        drop(state);
+        self.stir();
     }
 
     /// The credential as it is now.
     pub fn get(&self, client: &str, id: &str) -> Option<Credential> {
-        self.state().store.get(&(client.to_owned(), id.to_owned())).cloned()
+        self.state().store.get(&ids(client, id)).cloned()
     }
 
     /// All credentials as they are now.
@@ -76,50 +89,113 @@ impl Simulator {
         self.state().store.all().clone()
     }
 
-    /// Somebody else changes a credential. Tells whether there is one.
+    /// Somebody else changes a credential: `updateTime` and `updater` move before the change is made, which may set them
+    /// otherwise. Tells whether there is one.
     pub fn edit(&self, client: &str, id: &str, change: impl FnOnce(&mut Credential)) -> bool {
         let mut state = self.state();
         let now = state.now();
         let now = state.store.tick(now);
-        let Some(credential) = state.store.get_mut(&(client.to_owned(), id.to_owned())) else { return false };
-        "identities/somebody-else".clone_into(&mut credential.updater);
+        let Some(credential) = state.store.get_mut(&ids(client, id)) else { return false };
+        SOMEBODY_ELSE.clone_into(&mut credential.updater);
         credential.update_time = Some(now);
         change(credential);
+        drop(state);
+        self.stir();
+        true
+    }
+
+    /// The credential resolves a flag now: `lastSeenTime` moves and nothing else. Tells whether there is one.
+    pub fn touch(&self, client: &str, id: &str) -> bool {
+        let mut state = self.state();
+        let now = state.now();
+        let Some(credential) = state.store.get_mut(&ids(client, id)) else { return false };
+        credential.last_seen_time = Some(now);
+        drop(state);
+        self.stir();
         true
     }
 
     /// Somebody else deletes a credential.
     pub fn delete(&self, client: &str, id: &str) -> Option<Credential> {
-        self.state().store.delete(&(client.to_owned(), id.to_owned()))
+        let deleted = self.state().store.delete(&ids(client, id));
+        self.stir();
+        deleted
     }
+}
 
-    /// The calls so far.
+/// The record.
+impl Simulator {
+    /// The calls so far, as far as they are kept.
     pub fn calls(&self) -> Vec<Call> {
-        self.state().calls.clone()
+        self.calls_since(0)
     }
 
-    /// How many calls there were.
+    /// The calls from an index on.
+    pub fn calls_since(&self, index: usize) -> Vec<Call> {
+        self.state().record.since(index).cloned().collect()
+    }
+
+    /// How many calls there were since the start, cleared ones too: the index of the next one.
     pub fn call_count(&self) -> usize {
-        self.state().calls.len()
+        self.state().record.next_index()
+    }
+
+    /// Forgets the calls and the counts. The indices go on.
+    pub fn clear_calls(&self) {
+        self.state().record.clear();
+    }
+
+    /// Counts since the start, or since [`Simulator::clear_calls`].
+    pub fn stats(&self) -> Stats {
+        self.state().record.stats().clone()
     }
 
     /// Waits until the calls so far are as wanted; answers them.
     pub async fn until(&self, wanted: impl Fn(&[Call]) -> bool) -> Vec<Call> {
-        let mut news = self.calls.subscribe();
-        loop {
-            news.borrow_and_update();
-            let calls = self.calls();
-            if wanted(&calls) {
-                return calls;
-            }
-            // The sender lives as long as `self`.
-            let _ = news.changed().await;
-        }
+        self.changed_until(|simulator| Some(simulator.calls()).filter(|calls| wanted(calls))).await
     }
 
+    /// Waits for a call that is settled and as wanted, past ones included; nothing if there is none in time.
+    pub async fn wait_for_call(&self, wanted: impl Fn(&Call) -> bool, timeout: Duration) -> Option<Call> {
+        let found =
+            |simulator: &Self| simulator.state().record.since(0).find(|call| call.settled && wanted(call)).cloned();
+        tokio::time::timeout(timeout, self.changed_until(found)).await.ok()
+    }
+
+    /// Waits until the server is as wanted, looked at after each change; tells whether that was in time.
+    pub async fn wait_until(&self, wanted: impl Fn(&Self) -> bool, timeout: Duration) -> bool {
+        let met = self.changed_until(|simulator| wanted(simulator).then_some(()));
+        tokio::time::timeout(timeout, met).await.is_ok()
+    }
+
+    async fn changed_until<T>(&self, mut look: impl FnMut(&Self) -> Option<T>) -> T {
+        let mut changes = self.changes.subscribe();
+        loop {
+            changes.borrow_and_update();
+            if let Some(found) = look(self) {
+                return found;
+            }
+            // The sender lives as long as `self`.
+            let _ = changes.changed().await;
+        }
+    }
+}
+
+/// How it behaves.
+impl Simulator {
     /// Adds a fault.
-    pub fn fault(&self, fault: Fault) {
-        self.state().faults.push(fault);
+    pub fn fault(&self, fault: Fault) -> FaultId {
+        self.state().faults.push(fault)
+    }
+
+    /// The faults in force, as far as they are not used up.
+    pub fn faults(&self) -> Vec<(FaultId, Fault)> {
+        self.state().faults.list()
+    }
+
+    /// Takes a fault away. Tells whether it was still there.
+    pub fn remove_fault(&self, id: FaultId) -> bool {
+        self.state().faults.remove(id)
     }
 
     /// Takes all faults away.
@@ -127,67 +203,35 @@ impl Simulator {
         self.state().faults.clear();
     }
 
-    /// Changes how the server behaves.
+    /// How it behaves now.
+    pub fn config(&self) -> Config {
+        self.state().config.clone()
+    }
+
+    /// Changes how it behaves.
     pub fn reconfigure(&self, change: impl FnOnce(&mut Config)) {
         change(&mut self.state().config);
+        self.stir();
     }
 
-    /// Refuses all tokens that were issued by exchange from now on.
-    pub fn revoke_issued_tokens(&self) {
-        self.state().issued.clear();
+    /// Accepts one more token.
+    pub fn add_token(&self, text: &str, token: Token) {
+        self.reconfigure(|config| drop(config.tokens.insert(text.to_owned(), token)));
     }
 
-    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Records a call; tells its number, its fault and how long it is to take.
-    pub(crate) fn received(&self, call: &Call) -> (usize, Option<FaultKind>, Duration) {
+    /// Refuses a token from now on. Tells whether it was valid.
+    pub fn revoke_token(&self, text: &str) -> bool {
         let mut state = self.state();
-        let index = state.calls.len();
-        let milliseconds = u64::try_from(state.began.1.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let fault = faults::take(&mut state.faults, call);
-        state.calls.push(Call { index, milliseconds, ..call.clone() });
-        let latency = Duration::from_millis(state.config.latency_milliseconds);
-        drop(state);
-        self.calls.send_replace(index + 1);
-        (index, fault, latency)
+        let was_configured = state.config.tokens.remove(text).is_some();
+        state.tokens.revoke(text) || was_configured
     }
 
-    pub(crate) fn answered(&self, index: usize, status: Option<u16>) {
-        if let Some(call) = self.state().calls.get_mut(index) {
-            call.status = status;
-        }
-        self.calls.send_modify(|_| {});
+    /// Refuses all tokens that were issued by exchange up to now.
+    pub fn revoke_issued_tokens(&self) {
+        self.state().tokens.revoke_all();
     }
 }
 
-impl State {
-    pub(crate) fn now(&self) -> Timestamp {
-        self.began.0 + self.began.1.elapsed()
-    }
-
-    /// What a token is for, if it is one.
-    pub(crate) fn token(&self, token: &str) -> Option<Token> {
-        let issued = self.issued.get(token).filter(|end| **end > Instant::now());
-        self.config.tokens.get(token).cloned().or_else(|| issued.map(|_| Token::default()))
-    }
-
-    pub(crate) fn new_token(&mut self) -> String {
-        self.tokens_issued += 1;
-        let token = format!("issued-token-{}", self.tokens_issued);
-        self.issued.insert(token.clone(), Instant::now() + Duration::from_secs(self.config.token_seconds));
-        token
-    }
-
-    /// Counts a call against the quota of this second.
-    pub(crate) fn over_quota(&mut self) -> bool {
-        let Some(quota) = self.config.quota else { return false };
-        let second = self.began.1.elapsed().as_secs();
-        if self.window.0 != second {
-            self.window = (second, 0);
-        }
-        self.window.1 += 1;
-        self.window.1 > quota
-    }
+fn ids(client: &str, credential: &str) -> Ids {
+    (client.to_owned(), credential.to_owned())
 }

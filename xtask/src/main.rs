@@ -1,2 +1,44 @@
-//! Chores.
-fn main() {}
+//! Chores of a contributor: `cargo xtask --help`.
+#![allow(clippy::print_stdout)] // what these are for
+
+mod controlplane;
+mod demo;
+mod generate;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Chores of a contributor.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Debug, Subcommand)]
+enum Chore {
+    /// Show the operator at work on a real API server, step by step, and check each step
+    Demo(demo::Flags),
+    /// Write what is generated from the source: the CRD, here and in the chart
+    Generate(generate::Flags),
+    /// Run a control plane until Ctrl-C, to try things by hand
+    Controlplane,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let result = match Cli::parse().chore {
+        Chore::Demo(flags) => demo::run(flags).await,
+        Chore::Generate(flags) => generate::run(&flags),
+        Chore::Controlplane => controlplane::run().await,
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

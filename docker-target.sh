@@ -1,0 +1,13 @@
+# Sourced by the Dockerfile: what Rust calls the platform that TARGETARCH names, and how to compile and link for it.
+case "$TARGETARCH" in
+  amd64) TARGET=x86_64-unknown-linux-musl MUSL=x86_64-linux-musl ;;
+  arm64) TARGET=aarch64-unknown-linux-musl MUSL=aarch64-linux-musl ;;
+  *) echo "TARGETARCH: amd64 and arm64 are supported, not $TARGETARCH" >&2; exit 1 ;;
+esac
+variable=$(echo "$TARGET" | tr '[:lower:]-' '[:upper:]_')
+# ring has C in it: clang compiles for any platform, with the headers of musl. Rust brings the linker and musl itself.
+export "CC_$(echo "$TARGET" | tr - _)=clang"
+export "CFLAGS_$(echo "$TARGET" | tr - _)=--target=$TARGET -isystem /usr/include/$MUSL"
+export "AR_$(echo "$TARGET" | tr - _)=llvm-ar"
+# The builder's paths do not belong in the binary.
+export "CARGO_TARGET_${variable}_RUSTFLAGS=-Clink-self-contained=yes -Clinker=rust-lld --remap-path-prefix=$PWD=/src --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"

@@ -1,0 +1,117 @@
+//! Writing answers.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::answered_labels;
+use crate::config::{Config, Contract, LabelsShape, NameForm, Secrets};
+use crate::store::{Credential, Ids};
+
+/// A credential as it is answered; the secret is in it where it always is (`created`), or where the configuration says so.
+pub(crate) fn render(ids: &Ids, credential: &Credential, config: &Config, created: bool) -> Value {
+    let mut answer = Map::new();
+    let mut put = |key: &str, value: Value| answer.insert(key.to_owned(), value);
+    put("name", json!(name(ids, config)));
+    put("displayName", json!(credential.display_name));
+    if !credential.secret.is_empty() && (created || config.secrets == Secrets::Returned) {
+        put("clientSecret", json!({ "secret": credential.secret }));
+    }
+    put("environments", json!(credential.environments));
+    put("labels", labels(credential, config));
+    // Protobuf's JSON leaves a default out.
+    if !matches!(credential.sdk_type.as_str(), "" | "SDK_TYPE_UNSPECIFIED") {
+        put("sdkType", json!(credential.sdk_type));
+    }
+    put("creator", json!(credential.creator));
+    put("updater", json!(credential.updater));
+    let times = [
+        ("createTime", credential.create_time),
+        ("updateTime", credential.update_time),
+        ("lastSeenTime", credential.last_seen_time),
+    ];
+    for (key, at) in times {
+        if let Some(at) = at {
+            put(key, time(at, config));
+        }
+    }
+    Value::Object(answer)
+}
+
+fn name((client, credential): &Ids, config: &Config) -> String {
+    let collection = match config.names {
+        NameForm::Credentials => "credentials",
+        NameForm::ClientCredentials => "clientCredentials",
+    };
+    format!("clients/{client}/{collection}/{credential}")
+}
+
+fn labels(credential: &Credential, config: &Config) -> Value {
+    match answered_labels(config) {
+        LabelsShape::Object => json!(credential.labels),
+        // One map a label, which the document allows as well as one for all: whoever reads must take them together.
+        LabelsShape::Array => credential.labels.iter().map(|(key, value)| json!({ key: value })).collect(),
+    }
+}
+
+fn time(at: Timestamp, config: &Config) -> Value {
+    match (config.contract, config.timestamp_fields) {
+        (Contract::Full, _) => json!(format!("{at:.6}")),
+        (Contract::Openapi, false) => json!({}),
+        (Contract::Openapi, true) => json!({ "seconds": at.as_second(), "nanos": at.subsec_nanosecond() }),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn shown(config: &Config) -> Value {
+        let labels = [("a", "b"), ("c", "d")].map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let credential = Credential {
+            labels: BTreeMap::from(labels),
+            secret: "s".into(),
+            update_time: Some(Timestamp::new(1_693_301_817, 163_017_000).unwrap()),
+            create_time: Some(Timestamp::UNIX_EPOCH),
+            ..Credential::named("A")
+        };
+        render(&("c".into(), "k".into()), &credential, config, false)
+    }
+
+    #[test]
+    fn the_default_is_that_of_recorded_payloads_with_the_secret_withheld() {
+        assert_eq!(
+            shown(&Config::default()),
+            json!({
+                "name": "clients/c/credentials/k", "displayName": "A", "environments": [],
+                "labels": {"a": "b", "c": "d"}, "creator": "", "updater": "",
+                "createTime": "1970-01-01T00:00:00.000000Z", "updateTime": "2023-08-29T09:36:57.163017Z",
+            })
+        );
+    }
+
+    #[test]
+    fn shapes_follow_the_configuration() {
+        let config = Config {
+            labels: LabelsShape::Array,
+            names: NameForm::ClientCredentials,
+            secrets: Secrets::Returned,
+            ..Config::default()
+        };
+        let answer = shown(&config);
+        assert_eq!(answer["labels"], json!([{"a": "b"}, {"c": "d"}]));
+        assert_eq!(answer["name"], "clients/c/clientCredentials/k");
+        assert_eq!(answer["clientSecret"], json!({"secret": "s"}));
+    }
+
+    #[test]
+    fn the_openapi_contract_shows_times_as_objects_and_labels_as_a_list() {
+        let mut config = Config { contract: Contract::Openapi, ..Config::default() };
+        let answer = shown(&config);
+        assert_eq!((&answer["updateTime"], &answer["labels"]), (&json!({}), &json!([{"a": "b"}, {"c": "d"}])));
+        config.timestamp_fields = true;
+        assert_eq!(shown(&config)["updateTime"], json!({"seconds": 1_693_301_817, "nanos": 163_017_000}));
+    }
+}

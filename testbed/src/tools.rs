@@ -1,0 +1,49 @@
+//! The programs that test the Helm chart, each pinned by a Go module of its own in `tools/`.
+
+use std::path::PathBuf;
+
+use crate::Result;
+use crate::go::{self, Package};
+
+/// Without what a debugger needs: half the size.
+const STRIPPED: &[&str] = &["-ldflags", "-s -w"];
+
+/// A program of `tools/`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tool {
+    /// Lints, renders and installs charts.
+    Helm,
+    /// Writes the chart's README from its values.
+    HelmDocs,
+    /// Runs the chart's unit tests.
+    HelmUnittest,
+    /// Holds manifests against the schemas of Kubernetes.
+    Kubeconform,
+    /// Checks and tests the alerts.
+    Promtool,
+}
+
+impl Tool {
+    /// The program, built on first use.
+    ///
+    /// # Errors
+    /// When it cannot be built.
+    pub fn find(self) -> Result<PathBuf> {
+        let (binary, package, flags) = match self {
+            Self::Helm => ("helm", "helm.sh/helm/v4/cmd/helm", STRIPPED),
+            Self::HelmDocs => ("helm-docs", "github.com/norwoodj/helm-docs/cmd/helm-docs", STRIPPED),
+            Self::HelmUnittest => {
+                ("helm-unittest", "github.com/helm-unittest/helm-unittest/cmd/helm-unittest", STRIPPED)
+            }
+            Self::Kubeconform => ("kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform", STRIPPED),
+            // Service discovery is most of Prometheus, and none of it has to do with rules.
+            Self::Promtool => (
+                "promtool",
+                "github.com/prometheus/prometheus/cmd/promtool",
+                &["-ldflags", "-s -w", "-tags", "remove_all_sd"][..],
+            ),
+        };
+        let built = go::build(&format!("tools/{binary}"), &[Package { binary, package, flags }])?;
+        Ok(built.join(binary))
+    }
+}

@@ -1,0 +1,106 @@
+//! What the chart refuses before anything is installed, and that it says so to a person.
+
+use serde_json::Value;
+
+use super::support::{chart, documents, fail, succeed, template, text, values};
+
+/// Values, and a part of what is said about them.
+const REFUSED: &[(&[&str], &str)] = &[
+    (&["replicas=3"], "additional properties 'replicas' not allowed"),
+    (&["confidence.regoin=eu"], "at '/confidence': additional properties 'regoin' not allowed"),
+    (&["metrics.serviceMonitor.enable=true"], "additional properties 'enable' not allowed"),
+    (&["replicaCount=two"], "at '/replicaCount': got string, want integer"),
+    (&["replicaCount=-1"], "at '/replicaCount': minimum: got -1, want 0"),
+    (&["confidence.region=asia"], "at '/confidence/region': value must be one of 'global', 'eu', 'us'"),
+    (&["confidence.requestsPerSecond=0"], "at '/confidence/requestsPerSecond': minimum: got 0, want 1"),
+    (&["confidence.interval=10"], "at '/confidence/interval': got number, want string"),
+    (&["confidence.interval=ten"], "at '/confidence/interval': 'ten' does not match pattern"),
+    (&["confidence.url=iam.example.com"], "at '/confidence/url': 'iam.example.com' does not match pattern"),
+    (&["confidence.observe=write"], "at '/confidence/observe': value must be one of"),
+    (&["credentials.type=password"], "at '/credentials/type': value must be one of 'client', 'token'"),
+    (&["credentials.secretName="], "at '/credentials/secretName': minLength"),
+    (&["caBundle.pem=certificate"], "at '/caBundle/pem': 'certificate' does not match pattern"),
+    (&["watchNamespaces={Checkout}"], "at '/watchNamespaces/0': 'Checkout' does not match pattern"),
+    (&["watchNamespaces={a,a}"], "at '/watchNamespaces': items at 0 and 1 are equal"),
+    (&["watchNamespaces=checkout"], "at '/watchNamespaces': got string, want array"),
+    (&["image.digest=latest"], "at '/image/digest': 'latest' does not match pattern"),
+    (&["image.pullPolicy=Sometimes"], "at '/image/pullPolicy': value must be one of"),
+    (&["terminationGracePeriodSeconds=5"], "at '/terminationGracePeriodSeconds': minimum: got 5, want 10"),
+    (&["resources.limits.memory=256MB"], "at '/resources/limits/memory': '256MB' does not match pattern"),
+    (&["rbac.secrets.access=some"], "at '/rbac/secrets/access': value must be one of 'all', 'named', 'none'"),
+    (&["rbac.secrets.named.checkout=confidence"], "at '/rbac/secrets/named/checkout': got string, want array"),
+    (&["metrics.port=80"], "at '/metrics/port': minimum: got 80, want 1,024"),
+    (&["podLabels.note=two words"], "at '/podLabels/note': 'two words' does not match pattern"),
+    (&["podAnnotations.count=1"], "at '/podAnnotations/count': got number, want string"),
+    (&["leaderElection.enabled=false"], "more than one replica needs leaderElection.enabled=true"),
+    (
+        &["metrics.serviceMonitor.enabled=true", "metrics.podMonitor.enabled=true"],
+        "enable serviceMonitor or podMonitor, not both",
+    ),
+    (&["metrics.serviceMonitor.enabled=true", "metrics.service.enabled=false"], "needs metrics.service.enabled=true"),
+    (&["caBundle.configMapName=a", "caBundle.secretName=b"], "give one of configMapName, secretName and pem"),
+    (&["credentials.create=true"], "type client needs credentials.clientId and credentials.clientSecret"),
+    (&["credentials.create=true", "credentials.type=token"], "type token needs credentials.token"),
+    (&["credentials.token=x"], "are used with credentials.create=true only"),
+    (&["confidence.url=http://iam.example.com"], "would send the token in the clear"),
+    (&["confidence.tokenUrl=http://iam.example.com"], "would send the token in the clear"),
+    (&["podDisruptionBudget.minAvailable=1"], "give minAvailable or maxUnavailable"),
+    (&["rbac.secrets.access=named"], "named needs the names"),
+    (&["rbac.secrets.named.checkout={a}"], "is used with rbac.secrets.access=named only"),
+    (
+        &["watchNamespaces={payments}", "rbac.secrets.access=named", "rbac.secrets.named.checkout={a}"],
+        "namespace checkout is not in watchNamespaces",
+    ),
+    (
+        &["metrics.prometheusRule.enabled=true", "metrics.prometheusRule.disabled={NoSuchAlert}"],
+        "there is no alert NoSuchAlert",
+    ),
+];
+
+#[test]
+fn mistakes_in_values_are_refused_with_a_message_that_names_them() {
+    for (set, message) in REFUSED {
+        let arguments: Vec<_> = set.iter().flat_map(|it| ["--set", it]).collect();
+        let told = fail(&mut template(&arguments));
+        assert!(told.contains(message), "{set:?}: {told}");
+    }
+}
+
+#[test]
+fn the_schema_knows_every_value_and_no_other_and_is_closed_everywhere() {
+    let schema: Value = serde_json::from_slice(&std::fs::read(chart().join("values.schema.json")).unwrap()).unwrap();
+    let values = documents(&std::fs::read_to_string(chart().join("values.yaml")).unwrap()).remove(0);
+    // Those of umbrella charts: they come from outside.
+    same_keys(&schema, &values, "", &["global", "enabled"]);
+}
+
+fn same_keys(schema: &Value, values: &Value, path: &str, foreign: &[&str]) {
+    let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return };
+    assert_eq!(schema["additionalProperties"], Value::Bool(false), "{path}: unknown names must be refused");
+    let Some(values) = values.as_object().filter(|it| !it.is_empty()) else { return };
+    for name in values.keys() {
+        assert!(properties.contains_key(name), "{path}/{name} is not in the schema");
+    }
+    for (name, schema) in properties.iter().filter(|(name, _)| !foreign.contains(&name.as_str())) {
+        // What Kubernetes defines has optional parts of its own.
+        if !["/affinity", "/resources"].contains(&path) {
+            let value = values.get(name).unwrap_or_else(|| panic!("{path}/{name} is not in values.yaml"));
+            same_keys(schema, value, &format!("{path}/{name}"), &[]);
+        }
+    }
+}
+
+#[test]
+fn an_umbrella_chart_can_carry_this_one() {
+    succeed(&mut template(&["--set", "global.team=platform,enabled=true"]));
+}
+
+#[test]
+fn null_takes_a_default_away_as_openshift_needs_it() {
+    let unset = "podSecurityContext.runAsUser=null,podSecurityContext.runAsGroup=null,podSecurityContext.fsGroup=null";
+    let rendered = documents(&succeed(&mut template(&["--set", unset, "--values", &values("values-namespaced.yaml")])));
+    let deployment = rendered.iter().find(|it| text(it, "/kind") == "Deployment").unwrap();
+    let context = &deployment["spec"]["template"]["spec"]["securityContext"];
+    assert_eq!(context["runAsNonRoot"], true);
+    assert!(context.get("runAsUser").is_none() && context.get("fsGroup").is_none(), "{context}");
+}

@@ -1,0 +1,31 @@
+//! Two resources, one credential.
+
+use confidence_simulator::Config;
+use serde_json::json;
+
+use crate::world::{CLIENT, World, condition, message};
+
+#[tokio::test]
+async fn the_older_resource_owns_the_credential_and_the_next_takes_over_when_it_goes() {
+    let world = World::new(Config::default()).await;
+    world.seed("shared");
+    let name = format!("clients/{CLIENT}/credentials/shared");
+    let other_form = format!("clients/{CLIENT}/clientCredentials/shared");
+    let _operator = world.operator(&["--interval", "1s"]);
+    world.apply("a-older", json!({"name": name, "displayName": "Older"})).await;
+    world.until_reason("a-older", "InSync").await;
+    world.apply("b-younger", json!({"name": other_form, "displayName": "Younger"})).await;
+    let object = world.until_reason("b-younger", "Conflict").await;
+    assert_eq!(condition(&object, "Stalled").unwrap().0, "True");
+    assert!(message(&object).contains(&format!("{}/a-older", world.namespace)), "{}", message(&object));
+    assert_eq!(world.credential("shared").display_name, "Older");
+    // A suspended owner is still the owner.
+    world.apply("a-older", json!({"name": name, "displayName": "Older", "suspend": true})).await;
+    world.until_reason("a-older", "Suspended").await;
+    let object = world.look_at("b-younger", "1").await;
+    assert_eq!(condition(&object, "Ready").unwrap().1, "Conflict");
+    assert_eq!(world.updates().len(), 1);
+    world.delete("a-older").await;
+    world.until_reason("b-younger", "InSync").await;
+    assert_eq!(world.credential("shared").display_name, "Younger");
+}

@@ -1,0 +1,188 @@
+//! The program: flags, credentials, endpoints, the end.
+
+use std::time::Duration;
+
+use assert_cmd::Command;
+use confidence_simulator::{CallKind, Config};
+use serde_json::{Value, json};
+use testbed::{Deadline, Process, Program, eventually};
+
+use crate::world::{PATIENCE, World, condition};
+
+/// Gets a path from the operator's endpoints: the status and the text.
+pub async fn get(operator: &Process, path: &str) -> (u16, String) {
+    let line = operator.wait_for_line(PATIENCE, |line| line.contains("\"serving\"")).unwrap();
+    let line: Value = serde_json::from_str(&line).unwrap();
+    let url = format!("http://{}{path}", line["address"].as_str().unwrap());
+    let answer = reqwest::get(url).await.unwrap();
+    (answer.status().as_u16(), answer.text().await.unwrap())
+}
+
+/// The value of a metric without labels.
+pub async fn metric(operator: &Process, name: &str) -> f64 {
+    let text = get(operator, "/metrics").await.1;
+    let line =
+        text.lines().find(|line| line.starts_with(&format!("{name} "))).unwrap_or_else(|| panic!("{name} in {text}"));
+    line.rsplit(' ').next().unwrap().parse().unwrap()
+}
+
+fn binary() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_confidence-operator"));
+    command.env_clear();
+    command
+}
+
+#[test]
+fn a_mistake_on_the_command_line_is_one_line_and_exit_code_2() {
+    let missing = ["--token-file", "/does/not/exist"];
+    for (flags, said) in [
+        (&[][..], "CONFIDENCE_TOKEN"),
+        (&missing[..], "/does/not/exist"),
+        (&["--token-file", "t", "--client-id-file", "i", "--client-secret-file", "s"], "two kinds"),
+        (&["--client-id-file", "i"], "--client-secret-file"),
+        (&["--token-file", "/dev/null"], "empty"),
+        (&["--token-file", "t", "--confidence-url", "http://iam.example.com"], "--allow-insecure-url"),
+        (&["--token-file", "t", "--confidence-url", "nonsense"], "--confidence-url"),
+        (&["--token-file", "t", "--ca-file", "/does/not/exist"], "--ca-file"),
+        (&["--token-file", "t", "--log-level", "a=b=c"], "--log-level"),
+    ] {
+        let output = binary().args(flags).env("KUBECONFIG", "/does/not/exist").output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{flags:?}: {stderr}");
+        assert_eq!(stderr.trim().lines().count(), 1, "{flags:?}: {stderr}");
+        assert!(stderr.contains(said), "{flags:?}: {stderr}");
+    }
+    for flags in [["--interval", "10"], ["--requests-per-second", "0"], ["--listen", "nowhere"]] {
+        let output = binary().args(flags).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{flags:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_ends_the_program_at_once() {
+    let world = World::new(Config::default()).await;
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let program = Program::new(env!("CARGO_BIN_EXE_confidence-operator"))
+        .env("KUBECONFIG", testbed::ControlPlane::shared().kubeconfig())
+        .env("CONFIDENCE_TOKEN", "test-token")
+        .args(["--watch-namespace", &world.namespace, "--listen", &address]);
+    let mut operator = program.start().unwrap();
+    assert_eq!(operator.wait(PATIENCE).unwrap().code(), Some(2));
+    assert!(operator.lines().iter().any(|line| line.contains("--listen")), "{:?}", operator.lines());
+}
+
+#[test]
+fn help_names_every_flag_with_its_environment_variable() {
+    let output = binary().arg("--help").output().unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    for flag in [
+        "--confidence-url",
+        "CONFIDENCE_URL",
+        "--token-file",
+        "CONFIDENCE_TOKEN_FILE",
+        "--client-id-file",
+        "CONFIDENCE_CLIENT_ID_FILE",
+        "--client-secret-file",
+        "CONFIDENCE_CLIENT_SECRET_FILE",
+        "CONFIDENCE_TOKEN",
+        "--observe",
+        "CONFIDENCE_OBSERVE",
+        "--token-url",
+        "CONFIDENCE_TOKEN_URL",
+        "--interval",
+        "CONFIDENCE_INTERVAL",
+        "--requests-per-second",
+        "CONFIDENCE_REQUESTS_PER_SECOND",
+        "--last-seen-resolution",
+        "CONFIDENCE_LAST_SEEN_RESOLUTION",
+        "--labels-encoding",
+        "CONFIDENCE_LABELS_ENCODING",
+        "--watch-namespace",
+        "WATCH_NAMESPACES",
+        "--listen",
+        "LISTEN",
+        "--log-format",
+        "LOG_FORMAT",
+        "--leader-elect",
+        "LEADER_ELECT",
+    ] {
+        assert!(help.contains(flag), "{flag} is missing in\n{help}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")] // the server must go on while the test waits for the end of the process
+async fn sigterm_ends_the_program_in_good_order_and_in_time() {
+    let world = World::new(Config { latency_milliseconds: 1000, ..Config::default() }).await;
+    world.seed("ending");
+    let mut operator = world.operator(&[]);
+    world.apply("ending", json!({"sdkType": "BACKEND"})).await;
+    world.until_calls(|calls| calls.iter().any(|call| call.kind == CallKind::Update)).await;
+    let status = operator.terminate(Duration::from_secs(11)).unwrap();
+    assert_eq!(status.code(), Some(0), "{}", operator.lines().join("\n"));
+    let object = world.api().get("ending").await.unwrap();
+    assert_eq!(condition(&object, "Ready").unwrap().1, "InSync", "the update in hand was finished and reported");
+}
+
+#[tokio::test]
+async fn a_client_id_and_secret_are_exchanged_once_and_again_after_a_revocation() {
+    let world = World::new(Config::default()).await;
+    std::fs::write(world.file("id"), "test-client\n").unwrap();
+    std::fs::write(world.file("secret"), "test-client-secret\n").unwrap();
+    for id in ["one", "two", "three"] {
+        world.seed(id);
+        world.apply(id, json!({})).await;
+    }
+    let program = world.program().arg("--client-id-file").arg(world.file("id"));
+    let operator = program.arg("--client-secret-file").arg(world.file("secret")).start().unwrap();
+    for id in ["one", "two", "three"] {
+        world.until_reason(id, "InSync").await;
+    }
+    assert_eq!(world.calls(CallKind::Token).len(), 1);
+    world.simulator.revoke_issued_tokens();
+    for id in ["one", "two", "three"] {
+        world.annotate(id, "iam.confidence.dev/reconcile-requested-at", "now").await;
+    }
+    for id in ["one", "two", "three"] {
+        world.look_at(id, "later").await;
+        world.until_reason(id, "InSync").await;
+    }
+    assert_eq!(world.calls(CallKind::Token).len(), 2);
+    drop(operator);
+}
+
+#[tokio::test]
+async fn a_refused_token_is_the_accounts_trouble_and_ends_when_the_file_changes() {
+    let world = World::new(Config::default()).await;
+    std::fs::write(world.file("token"), "revoked").unwrap();
+    world.seed("refused");
+    let _operator = world.operator(&[]);
+    world.apply("refused", json!({})).await;
+    let object = world.until_reason("refused", "Unauthenticated").await;
+    assert_eq!(condition(&object, "Ready").unwrap().0, "False");
+    assert_eq!(condition(&object, "Stalled"), None);
+    assert_eq!(world.simulator.call_count(), 1, "no call is made with a token that is known to be refused");
+    std::fs::write(world.file("token"), "test-token\n").unwrap();
+    world.until_reason("refused", "InSync").await;
+}
+
+#[tokio::test]
+async fn the_endpoints_tell_that_it_is_alive_and_ready_and_what_it_did() {
+    let world = World::new(Config::default()).await;
+    world.seed("measured");
+    let operator = world.operator(&[]);
+    world.apply("measured", json!({"sdkType": "BACKEND"})).await;
+    world.until_reason("measured", "InSync").await;
+    assert_eq!(get(&operator, "/livez").await.0, 200);
+    let ready = async || get(&operator, "/readyz").await.0;
+    eventually("ready", Deadline::default(), ready, |it| *it == 200).await;
+    let metrics = get(&operator, "/metrics").await.1;
+    for line in [
+        r#"confidence_operator_reconcile_total{outcome="updated"} 1"#,
+        r#"confidence_operator_api_requests_total{method="update",outcome="ok"} 1"#,
+        r#"confidence_operator_drift_corrected_total{field="sdkType"} 1"#,
+        r#"confidence_operator_resources{reason="InSync"} 1"#,
+    ] {
+        assert!(metrics.contains(line), "{line} is missing in\n{metrics}");
+    }
+}
