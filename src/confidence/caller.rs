@@ -132,11 +132,10 @@ impl Caller {
         let outcome = error.map_or("ok", |error| error.cause().label());
         self.metrics.request(call.kind, outcome, duration);
         let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        match &call.update_mask {
-            Some(mask) => {
-                tracing::info!(credential = call.about, update_mask = mask, outcome, milliseconds, "update");
-            }
-            None => tracing::debug!(kind = call.kind, about = call.about, outcome, milliseconds, "request"),
+        if let Some(mask) = &call.update_mask {
+            tracing::info!(credential = call.about, update_mask = mask, outcome, milliseconds, "update");
+        } else {
+            tracing::debug!(kind = call.kind, about = call.about, outcome, milliseconds, "request");
         }
     }
 }

@@ -211,7 +211,7 @@ fn told(error: Error, hold: &Hold) -> Error {
         ConnectionLost | RateLimited | ServerError | TimedOut | TlsFailed | Unauthenticated | Unreachable
     );
     match hold.error() {
-        Some(held) if is_the_accounts => held.clone().with_outcome_of(&error),
+        Some(trouble) if is_the_accounts => trouble.clone().with_outcome_of(&error),
         _ => error,
     }
 }

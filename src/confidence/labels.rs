@@ -41,8 +41,8 @@ impl Labels {
         }
     }
 
-    /// Whether a write that was refused is worth another try in the other shape: a server that was generated from the
-    /// OpenAPI refuses the object (400 or 422), and says so in words of its own.
+    /// The shape to try a refused write in once more, if any: a server that was generated from the published description
+    /// refuses the object (400 or 422), and says so in words of its own.
     pub(super) fn other(&self, tried: LabelsShape, update: &CredentialUpdate, error: &Error) -> Option<LabelsShape> {
         let may_be_it = !self.fixed && tried == LabelsShape::Object && update.names_labels();
         (may_be_it && error.cause() == Cause::InvalidRequest).then_some(LabelsShape::Array)

@@ -20,6 +20,7 @@ pub mod name;
 mod request;
 pub mod settings;
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod testing;
 mod token;
 pub mod transport;

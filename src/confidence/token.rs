@@ -10,7 +10,7 @@ use super::request::sealed;
 use super::wire::WireError;
 
 /// Longer than any token lives: a number beyond the calendar must not overflow it.
-const LONGEST_LIFE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+const LONGEST_LIFE: Duration = Duration::from_hours(365 * 24);
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

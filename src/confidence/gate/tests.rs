@@ -107,10 +107,10 @@ async fn a_probe_that_fails_closes_the_gate_for_longer_and_one_about_the_resourc
         call(&gate, "a", failed(Cause::TimedOut)).await.unwrap_err();
     }
     for (n, window) in windows.iter().enumerate() {
-        let most = Duration::from_secs(1 << n.min(10)).min(Duration::from_secs(300));
+        let most = Duration::from_secs(1 << n.min(10)).min(Duration::from_mins(5));
         assert!((Duration::from_secs(1)..=most).contains(window), "window {n}: {window:?}");
     }
-    assert!(windows[8..].iter().any(|it| *it > Duration::from_secs(60)), "{windows:?}");
+    assert!(windows[8..].iter().any(|it| *it > Duration::from_mins(1)), "{windows:?}");
     tokio::time::sleep_until(until(&gate).unwrap()).await;
     assert_eq!(call(&gate, "a", failed(Cause::NotFound)).await.unwrap_err().cause(), Cause::NotFound);
     assert_eq!(until(&gate), None);
@@ -216,7 +216,7 @@ async fn refused_credentials_hold_the_account_for_five_minutes_or_until_there_ar
     let gate = gate(20);
     call(&gate, "a", failed(Cause::Unauthenticated)).await.unwrap_err();
     assert_eq!(cause(&gate), Some(HoldCause::Unauthenticated));
-    assert_eq!(until(&gate).unwrap() - Instant::now(), Duration::from_secs(300));
+    assert_eq!(until(&gate).unwrap() - Instant::now(), Duration::from_mins(5));
     gate.credentials_changed();
     call(&gate, "a", NOTHING).await.unwrap();
 }
@@ -298,7 +298,7 @@ impl Quota {
 async fn a_server_that_allows_less_than_the_budget_is_used_fully_and_hardly_ever_refuses() {
     for (calls, budget) in [(50, 100), (50, 60), (10, 20), (30, 200)] {
         let quota = Quota::new(calls, Duration::from_secs(1));
-        let (taken, refused) = under_a_quota(&quota, budget, Duration::from_secs(120)).await;
+        let (taken, refused) = under_a_quota(&quota, budget, Duration::from_mins(2)).await;
         let allowed = calls * 120;
         assert!(taken * 100 >= allowed * 95, "{calls} of {budget}: {taken} of {allowed} used");
         assert!(refused * 100 <= taken, "{calls} of {budget}: {refused} refused");
@@ -307,8 +307,8 @@ async fn a_server_that_allows_less_than_the_budget_is_used_fully_and_hardly_ever
 
 #[tokio::test(start_paused = true)]
 async fn a_quota_by_the_minute_is_found_too() {
-    let quota = Quota::new(300, Duration::from_secs(60));
-    let (_, early) = under_a_quota(&quota, 20, Duration::from_secs(600)).await;
+    let quota = Quota::new(300, Duration::from_mins(1));
+    let (_, early) = under_a_quota(&quota, 20, Duration::from_mins(10)).await;
     assert!(early < 120, "{early} refused in ten minutes");
 }
 
