@@ -1,225 +1,257 @@
-//! The account's token: from a file that is read again when it changes, or by exchange, renewed before it ends.
+//! The account's token: given, from a file, or by exchange; renewed before it ends and once after it was refused, for all
+//! callers together.
 
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
+use secrecy::SecretString;
 use tokio::time::Instant;
 
 use super::error::{Cause, Error};
+use super::files::{Contents, Files};
 use super::settings::Credentials;
-
-/// How often a file is looked at for a change.
-const FILE_PAUSE: Duration = Duration::from_secs(1);
+use super::token::Issued;
 
 /// A token is renewed this long before its end, or a fifth of its life if that is less.
-const RENEW_BEFORE: Duration = Duration::from_secs(5 * 60);
+const RENEW_BEFORE: Duration = Duration::from_mins(5);
 
-/// A token, and which one: a caller whose token is older than the current one need not ask for a new one.
+/// How long a token that still lives is used after it could not be renewed, before the next try.
+const RENEWAL_PAUSE: Duration = Duration::from_secs(15);
+
+/// A token, and which one.
 #[derive(Clone, Debug)]
 pub(super) struct Token {
     pub(super) value: SecretString,
-    pub(super) number: u64,
+    /// Which token: a caller whose token is older than the current one need not ask for a new one.
+    number: u64,
+    /// Which version of the files it came from.
+    version: u64,
 }
 
-/// Exchanges an id and a secret for a token: a call like any other, so the client makes it.
+/// Makes the token call. It is a call like any other, with a turn of its own, so the client makes it.
 pub(super) trait Exchange: Sync {
-    fn exchange(&self, request: TokenRequest) -> impl Future<Output = Result<TokenAnswer, Error>> + Send;
+    fn exchange(&self, id: &SecretString, secret: &SecretString) -> impl Future<Output = Result<Issued, Error>> + Send;
 }
 
-/// The body of a token call (the vendor's protobufs).
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct TokenRequest {
-    grant_type: &'static str,
-    #[serde(serialize_with = "exposed")]
-    client_id: SecretString,
-    #[serde(serialize_with = "exposed")]
-    client_secret: SecretString,
-}
-
-fn exposed<S: serde::Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(secret.expose_secret())
-}
-
-/// The answer to a token call. The seconds come as a string (recorded payloads); a number is read as well.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct TokenAnswer {
-    access_token: SecretString,
-    expires_in: Option<Seconds>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Seconds {
-    Number(u64),
-    Text(String),
-}
-
-impl TokenAnswer {
-    pub(super) fn life(&self) -> Option<Duration> {
-        match self.expires_in.as_ref()? {
-            Seconds::Number(seconds) => Some(*seconds),
-            Seconds::Text(text) => text.parse().ok(),
-        }
-        .map(Duration::from_secs)
-    }
-}
-
-/// The account's token.
+/// Where tokens come from.
+#[derive(Debug)]
 pub(super) struct Auth {
-    credentials: Credentials,
-    current: tokio::sync::Mutex<Option<Current>>,
-    files: Mutex<Files>,
+    source: Source,
+    /// What to do when the server refuses the credentials, for a person.
+    advice: String,
+    /// The version of the files whose credentials were refused last.
+    refused: AtomicU64,
 }
 
+#[derive(Debug)]
+enum Source {
+    Given(SecretString),
+    File(Files),
+    Exchanged { files: Files, tokens: Box<Tokens> },
+}
+
+/// The tokens that are exchanged for the id and the secret.
+#[derive(Debug, Default)]
+struct Tokens {
+    current: Mutex<Option<Current>>,
+    /// Held during an exchange: there is one at a time.
+    exchanging: tokio::sync::Mutex<Exchanges>,
+    /// How many exchanges have ended.
+    ended: AtomicU64,
+}
+
+/// What the last exchange came to.
+#[derive(Debug, Default)]
+struct Exchanges {
+    last_error: Option<Error>,
+}
+
+#[derive(Clone, Debug)]
 struct Current {
     token: Token,
     renew_at: Option<Instant>,
-}
-
-/// What the files held when they were last read.
-#[derive(Default)]
-struct Files {
-    read_at: Option<Instant>,
-    contents: Option<Vec<SecretString>>,
-    version: u64,
+    ends_at: Option<Instant>,
 }
 
 impl Auth {
     /// # Errors
-    /// A sentence for a person, when a file cannot be read or is empty.
-    pub(super) fn new(credentials: Credentials) -> Result<Self, String> {
-        let auth = Self { credentials, current: tokio::sync::Mutex::default(), files: Mutex::default() };
-        for path in auth.paths() {
-            read(path)?;
-        }
-        Ok(auth)
-    }
-
-    fn paths(&self) -> Vec<&PathBuf> {
-        match &self.credentials {
-            Credentials::Token(_) => Vec::new(),
-            Credentials::TokenFile(path) => vec![path],
-            Credentials::ClientFiles { id, secret } => vec![id, secret],
-        }
-    }
-
-    /// What the files hold, read again at most once a second: a link that was swapped, as Kubernetes does with mounted
-    /// Secrets, is followed anew. A file that cannot be read any more keeps its last value.
-    fn contents(&self) -> (Vec<SecretString>, u64) {
-        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        if files.read_at.is_none_or(|at| at.elapsed() >= FILE_PAUSE) {
-            files.read_at = Some(Instant::now());
-            match self.paths().into_iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>() {
-                Ok(contents) => {
-                    if !files.contents.as_ref().is_some_and(|before| same(before, &contents)) {
-                        files.version += 1;
-                        files.contents = Some(contents);
-                    }
-                }
-                Err(error) => tracing::warn!(%error, "the account's credentials cannot be read; using the last ones"),
-            }
-        }
-        (files.contents.clone().unwrap_or_default(), files.version)
-    }
-
-    /// A number that moves when the credentials do.
-    pub(super) fn version(&self) -> u64 {
-        self.contents().1
-    }
-
-    /// The current token. One caller at a time renews it; the others wait for that.
-    pub(super) async fn token(&self, exchange: &impl Exchange) -> Result<Token, Error> {
-        let (contents, version) = self.contents();
-        match &self.credentials {
-            Credentials::Token(token) => Ok(Token { value: token.clone(), number: 0 }),
+    /// A sentence for a person, when a file cannot be used.
+    pub(super) fn new(credentials: &Credentials) -> Result<Self, String> {
+        let (source, advice) = match credentials {
+            Credentials::Token(token) => (
+                Source::Given(token.clone()),
+                "set CONFIDENCE_TOKEN to a valid token and start again, or use --token-file".to_owned(),
+            ),
             Credentials::TokenFile(path) => {
-                let value = contents.into_iter().next().ok_or_else(|| {
-                    Error::new(Cause::Unauthenticated, format!("there is no token in {}", path.display()))
-                })?;
-                Ok(Token { value, number: version })
+                let advice = format!("put a valid token into {} (--token-file)", path.display());
+                (Source::File(Files::open(vec![path.clone()])?), advice)
             }
-            Credentials::ClientFiles { .. } => {
-                let mut current = self.current.lock().await;
-                if let Some(it) = current.as_ref()
-                    && it.renew_at.is_none_or(|at| Instant::now() < at)
-                {
-                    return Ok(it.token.clone());
-                }
-                self.renew(&mut current, contents, exchange).await
+            Credentials::ClientFiles { id, secret } => {
+                let advice = format!(
+                    "put the id and secret of a valid API client into {} (--client-id-file) and {} (--client-secret-file)",
+                    id.display(),
+                    secret.display()
+                );
+                let files = Files::open(vec![id.clone(), secret.clone()])?;
+                (Source::Exchanged { files, tokens: Box::default() }, advice)
             }
+        };
+        Ok(Self { source, advice, refused: AtomicU64::new(0) })
+    }
+
+    /// A token to try a call with.
+    pub(super) async fn token(&self, exchange: &impl Exchange) -> Result<Token, Error> {
+        match &self.source {
+            Source::Given(token) => Ok(Token { value: token.clone(), number: 0, version: 0 }),
+            Source::File(files) => from_file(files.contents()),
+            Source::Exchanged { files, tokens } => self.exchanged(files, tokens, exchange).await,
         }
     }
 
-    /// Another token than one that was refused, if there can be one.
+    /// Another token than one that was refused, where there is one to be had.
+    ///
+    /// # Errors
+    /// That there is none, with what to do about it; or why the exchange failed.
     pub(super) async fn after_refusal(
         &self,
         refused: &Token,
+        refusal: Error,
         exchange: &impl Exchange,
-    ) -> Result<Option<Token>, Error> {
-        match &self.credentials {
-            Credentials::Token(_) => Ok(None),
-            Credentials::TokenFile(_) => {
-                let token = self.token(exchange).await?;
-                Ok((token.number != refused.number).then_some(token))
+    ) -> Result<Token, Error> {
+        let other = match &self.source {
+            Source::Given(_) => None,
+            Source::File(files) => Some(from_file(files.read_again())?).filter(|it| it.number != refused.number),
+            Source::Exchanged { files, tokens } => {
+                tokens.forget(refused);
+                Some(self.renewed(files, tokens, exchange).await?)
             }
-            Credentials::ClientFiles { .. } => {
-                let (contents, _) = self.contents();
-                let mut current = self.current.lock().await;
-                if let Some(it) = current.as_ref()
-                    && it.token.number != refused.number
-                {
-                    return Ok(Some(it.token.clone()));
-                }
-                self.renew(&mut current, contents, exchange).await.map(Some)
+        };
+        other.ok_or_else(|| self.refused(refused, refusal))
+    }
+
+    /// The verdict on a token that was refused, and that no other could replace.
+    pub(super) fn refused(&self, token: &Token, refusal: Error) -> Error {
+        self.refused.store(token.version, Ordering::Relaxed);
+        if refusal.held().is_some() { refusal } else { refusal.unauthenticated(self.advice.clone()) }
+    }
+
+    /// Whether there are other credentials than those that were refused last.
+    pub(super) fn has_changed(&self) -> bool {
+        match &self.source {
+            Source::Given(_) => false,
+            Source::File(files) | Source::Exchanged { files, .. } => {
+                files.contents().version != self.refused.load(Ordering::Relaxed)
             }
         }
     }
 
-    async fn renew(
+    async fn exchanged(&self, files: &Files, tokens: &Tokens, exchange: &impl Exchange) -> Result<Token, Error> {
+        let now = Instant::now();
+        let Some(current) = tokens.current().clone().filter(|it| it.ends_at.is_none_or(|at| now < at)) else {
+            return self.renewed(files, tokens, exchange).await;
+        };
+        if current.renew_at.is_none_or(|at| now < at) {
+            return Ok(current.token);
+        }
+        // It ends soon, but lives: one caller renews it, the others go on with it, and so do all if that fails.
+        let Ok(mut turn) = tokens.exchanging.try_lock() else { return Ok(current.token) };
+        match self.exchange(files, tokens, &mut turn, exchange).await {
+            Err(error) if error.held().is_none() && error.cause() != Cause::RateLimited => {
+                tracing::warn!(%error, "the token could not be renewed; going on with the one that ends soon");
+                tokens.put_off(&current.token, Instant::now() + RENEWAL_PAUSE);
+                Ok(current.token)
+            }
+            result => result,
+        }
+    }
+
+    /// Waits for a new token. Those who waited for the same exchange share what came of it, be it a failure.
+    async fn renewed(&self, files: &Files, tokens: &Tokens, exchange: &impl Exchange) -> Result<Token, Error> {
+        let ended = tokens.ended.load(Ordering::Acquire);
+        let mut turn = tokens.exchanging.lock().await;
+        let now = Instant::now();
+        let current = tokens.current().clone();
+        if let Some(current) = current.filter(|it| it.ends_at.is_none_or(|at| now < at)) {
+            return Ok(current.token);
+        }
+        if ended != tokens.ended.load(Ordering::Acquire)
+            && let Some(error) = &turn.last_error
+        {
+            return Err(error.clone());
+        }
+        self.exchange(files, tokens, &mut turn, exchange).await
+    }
+
+    async fn exchange(
         &self,
-        current: &mut Option<Current>,
-        contents: Vec<SecretString>,
+        files: &Files,
+        tokens: &Tokens,
+        turn: &mut Exchanges,
         exchange: &impl Exchange,
     ) -> Result<Token, Error> {
-        let mut contents = contents.into_iter();
-        let (Some(client_id), Some(client_secret)) = (contents.next(), contents.next()) else {
-            return Err(Error::new(Cause::Unauthenticated, "the files with the client's id and secret cannot be read"));
+        let contents = files.contents();
+        let [id, secret] = contents.values.as_slice() else {
+            return Err(Error::new(Cause::Unauthenticated, "").unauthenticated(self.advice.clone()));
         };
-        let request = TokenRequest { grant_type: "client_credentials", client_id, client_secret };
         let asked_at = Instant::now();
-        let answer = exchange.exchange(request).await?;
-        let number = current.as_ref().map_or(1, |it| it.token.number + 1);
-        let renew_at = answer.life().map(|life| asked_at + life - RENEW_BEFORE.min(life / 5));
-        let token = Token { value: answer.access_token, number };
-        *current = Some(Current { token: token.clone(), renew_at });
-        Ok(token)
+        let result = exchange.exchange(id, secret).await;
+        tokens.ended.fetch_add(1, Ordering::Release);
+        let result = result.map_err(|error| self.refused_exchange(error, contents.version));
+        turn.last_error = result.as_ref().err().cloned();
+        Ok(tokens.put(result?, contents.version, asked_at))
+    }
+
+    /// A token endpoint says no with 400, 401, 403 or 404 (RFC 6749, 5.2): all of them mean the credentials.
+    fn refused_exchange(&self, error: Error, version: u64) -> Error {
+        let says_no = matches!(
+            error.cause(),
+            Cause::InvalidRequest | Cause::Unauthenticated | Cause::Forbidden | Cause::NotFound
+        );
+        if !says_no || error.held().is_some() {
+            return error;
+        }
+        self.refused.store(version, Ordering::Relaxed);
+        error.unauthenticated(self.advice.clone())
     }
 }
 
-fn same(a: &[SecretString], b: &[SecretString]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.expose_secret() == b.expose_secret())
+impl Tokens {
+    fn current(&self) -> MutexGuard<'_, Option<Current>> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Uses a token no more that was refused, unless there is a newer one already.
+    fn forget(&self, refused: &Token) {
+        self.current().take_if(|it| it.token.number == refused.number);
+    }
+
+    /// Renews a token no sooner than then.
+    fn put_off(&self, token: &Token, until: Instant) {
+        if let Some(current) = self.current().as_mut().filter(|it| it.token.number == token.number) {
+            current.renew_at = Some(until);
+        }
+    }
+
+    fn put(&self, issued: Issued, version: u64, asked_at: Instant) -> Token {
+        // Its life is counted from before the call, so that it never seems to live longer than it does.
+        let ends_at = issued.life.map(|life| asked_at + life);
+        let renew_at = issued.life.map(|life| asked_at + life - RENEW_BEFORE.min(life / 5));
+        let number = self.ended.load(Ordering::Acquire);
+        let token = Token { value: issued.value, number, version };
+        *self.current() = Some(Current { token: token.clone(), renew_at, ends_at });
+        token
+    }
 }
 
-/// Reads a file with a secret: without the newline at its end, which an editor or `echo` leaves.
-fn read(path: &Path) -> Result<SecretString, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
-    let secret = text.trim_end_matches(['\r', '\n']);
-    if secret.is_empty() {
-        return Err(format!("{} is empty", path.display()));
-    }
-    if !secret.chars().all(|c| c.is_ascii_graphic()) {
-        return Err(format!(
-            "{} holds characters that no token or id has (blanks, control characters, not ASCII)",
-            path.display()
-        ));
-    }
-    Ok(secret.into())
+/// A file's token is numbered by the version of the file.
+fn from_file(contents: Contents) -> Result<Token, Error> {
+    let version = contents.version;
+    let value = contents.values.into_iter().next();
+    let value = value.ok_or_else(|| Error::new(Cause::Unauthenticated, "there is no token in the file"))?;
+    Ok(Token { value, number: version, version })
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests;

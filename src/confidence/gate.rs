@@ -1,22 +1,23 @@
-//! One gate for the whole account: budget, order, throttling and outage. Every call passes it.
+//! One gate for the whole account: budget, order, throttling and outage. Every request passes it, token requests too.
 //!
-//! While the account is held back, calls are turned away at once and nothing waits in here; when the time is over, exactly
-//! one call goes through as a probe, and its answer opens the gate or closes it for longer.
-//!
-//! The pace is a GCRA of our own: governor's clock cannot follow tokio's paused time, and its waiters have no order.
+//! A call enters once and then takes a turn for each request that it makes (a renewed token makes it several), so that a
+//! probe stays one call from its first request to its verdict. While the account is held back, calls are turned away at
+//! once and nothing waits in here; when the window is over, exactly one call goes through as a probe, and its end opens
+//! the gate or closes it for longer.
 
 mod hold;
 mod pace;
+mod queue;
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
 
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{Notify, watch};
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use self::hold::Hold;
+use self::hold::{Change, Hold, Ticket};
 use self::pace::Pace;
+use self::queue::{Queue, Waiter};
 use super::error::{Cause, Error};
 use super::metrics::Metrics;
 
@@ -36,7 +37,7 @@ pub enum AccountState {
     Open,
     /// They do not.
     Held {
-        /// Not before then.
+        /// Not before then. Once it is past, the account waits for the verdict on one call that is let through.
         until: Instant,
         /// Why.
         cause: HoldCause,
@@ -54,34 +55,29 @@ pub enum HoldCause {
     Unauthenticated,
 }
 
-/// How a call went, as far as the account is concerned.
-#[derive(Clone, Debug)]
-pub enum Verdict {
-    /// The service answered.
-    Alive,
-    /// It failed as it would in an outage.
-    Failed {
-        /// The failure.
-        cause: Cause,
-        /// The time that the server named.
-        retry_after: Option<Duration>,
-    },
-    /// It said that the account is over its limit.
-    Throttled(Option<Duration>),
-    /// It does not accept the account's credentials.
-    Unauthenticated,
+impl HoldCause {
+    /// The label for metrics and logs.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Throttled => "throttled",
+            Self::Down => "down",
+            Self::Unauthenticated => "unauthenticated",
+        }
+    }
 }
 
-/// The gate. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Gate {
+/// The gate.
+#[derive(Debug)]
+pub(super) struct Gate {
     shared: Arc<Shared>,
+    clerk: AbortHandle,
 }
 
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
-    arrived: Arc<Notify>,
+    /// The clerk has something to look at.
+    news: Arc<Notify>,
     account: watch::Sender<AccountState>,
     metrics: Metrics,
 }
@@ -90,102 +86,146 @@ struct Shared {
 struct State {
     pace: Pace,
     hold: Hold,
-    writes: VecDeque<Waiter>,
-    checks: VecDeque<Waiter>,
+    queue: Queue,
 }
 
-type Waiter = oneshot::Sender<Result<(), Error>>;
-
-/// The right to make one call. Its holder tells how the call went; one that is dropped instead tells nothing.
+/// The right to make one call. Its holder settles it; one that is dropped instead tells nothing of the account.
 #[derive(Debug)]
-pub struct Permit {
+pub(super) struct Pass {
     shared: Arc<Shared>,
-    probe: bool,
-    settled: bool,
+    ticket: Ticket,
+    about: String,
 }
 
 impl Gate {
     /// A gate with a budget in requests a second. Runs a task of its own as long as it exists.
-    pub fn new(requests_per_second: u32, random: fastrand::Rng, metrics: Metrics) -> Self {
-        let state = State {
-            pace: Pace::new(requests_per_second, Instant::now()),
-            hold: Hold::new(random),
-            writes: VecDeque::new(),
-            checks: VecDeque::new(),
-        };
+    pub(super) fn new(requests_per_second: u32, random: fastrand::Rng, metrics: Metrics) -> Self {
+        let pace = Pace::new(requests_per_second, Instant::now());
+        let state = State { pace, hold: Hold::new(random), queue: Queue::default() };
         let (account, _) = watch::channel(AccountState::Open);
-        let shared = Arc::new(Shared { state: Mutex::new(state), arrived: Arc::default(), account, metrics });
-        tokio::spawn(admit(Arc::downgrade(&shared)));
-        Self { shared }
+        let shared = Arc::new(Shared { state: Mutex::new(state), news: Arc::default(), account, metrics });
+        shared.measure(&shared.state());
+        let clerk = tokio::spawn(give_turns(Arc::downgrade(&shared), Arc::clone(&shared.news))).abort_handle();
+        Self { shared, clerk }
     }
 
     /// Whether calls go through, and news of it.
-    pub fn account(&self) -> watch::Receiver<AccountState> {
+    pub(super) fn account(&self) -> watch::Receiver<AccountState> {
         self.shared.account.subscribe()
     }
 
-    /// Waits for a turn.
+    /// Comes in for one call about something: a credential's name, or whatever else tells failures apart.
     ///
     /// # Errors
-    /// [`Cause::AccountHeld`], at once, while the account is held back.
-    pub async fn acquire(&self, urgency: Urgency) -> Result<Permit, Error> {
-        let (turn, probe) = {
-            let mut state = self.shared.state();
-            let probe = match state.hold.enter(Instant::now()) {
-                hold::Entry::Refused(cause) => return Err(held(cause)),
-                hold::Entry::Probe => true,
-                hold::Entry::Free => false,
-            };
-            let (waiter, turn) = oneshot::channel();
-            match urgency {
-                Urgency::Write => state.writes.push_back(waiter),
-                Urgency::Check => state.checks.push_back(waiter),
-            }
-            self.shared.metrics.queue(state.writes.len(), state.checks.len());
-            (turn, probe)
-        };
-        // From here on the permit gives a probe's place back if the caller goes away.
-        let permit = Permit { shared: Arc::clone(&self.shared), probe, settled: false };
-        self.shared.arrived.notify_one();
-        match turn.await {
-            Ok(Ok(())) => Ok(permit),
-            Ok(Err(error)) => Err(error),
-            Err(_) => Err(Error::new(Cause::AccountHeld, "the program is about to end")),
-        }
+    /// What holds the account back, if something does.
+    pub(super) fn enter(&self, about: &str) -> Result<Pass, Error> {
+        let ticket = self.shared.state().hold.enter(Instant::now())?;
+        Ok(Pass { shared: Arc::clone(&self.shared), ticket, about: about.to_owned() })
     }
 
     /// Opens a gate that was closed for want of credentials: there are new ones.
-    pub fn credentials_changed(&self) {
+    pub(super) fn credentials_changed(&self) {
         let mut state = self.shared.state();
-        if state.hold.cause() == Some(HoldCause::Unauthenticated) {
+        if matches!(state.hold.state(), AccountState::Held { cause: HoldCause::Unauthenticated, .. }) {
             state.hold.open();
+            state.pace.resume(true, Instant::now());
             self.shared.publish(&state);
         }
     }
 }
 
-impl Permit {
-    /// Tells how the call went.
-    pub fn settle(mut self, verdict: &Verdict) {
-        self.settled = true;
+impl Drop for Gate {
+    fn drop(&mut self) {
+        self.clerk.abort();
+    }
+}
+
+impl Pass {
+    /// Waits for the turn to make one request. A caller that goes away gives its place up.
+    ///
+    /// # Errors
+    /// What holds the account back, if that came in between.
+    pub(super) async fn turn(&self, urgency: Urgency) -> Result<(), Error> {
+        let turn = {
+            let mut state = self.shared.state();
+            state.hold.admits(self.ticket)?;
+            let (waiter, turn) = Waiter::new(self.ticket);
+            state.queue.push(urgency, waiter);
+            self.shared.measure(&state);
+            turn
+        };
+        self.shared.news.notify_one();
+        // Without a clerk there are no more turns.
+        let ended = |_| Error::new(Cause::AccountHeld, "the program is about to end");
+        turn.await.map_err(ended)??;
+        self.shared.state().hold.admits(self.ticket)
+    }
+
+    /// The server took a request rather than refuse it for coming too soon.
+    pub(super) fn accepted(&self) {
+        self.shared.state().pace.accepted(Instant::now());
+    }
+
+    /// Tells how the call ended; gives back what to tell the caller, which is the account's trouble where it is that.
+    pub(super) fn settle<T>(self, result: Result<T, Error>) -> Result<T, Error> {
         let now = Instant::now();
         let mut state = self.shared.state();
-        match verdict {
-            Verdict::Throttled(_) => state.pace.refused(now),
-            Verdict::Alive => state.pace.accepted(now),
-            Verdict::Failed { .. } | Verdict::Unauthenticated => {}
+        let before = state.hold.state();
+        let change = state.hold.settle(self.ticket, &self.about, result.as_ref().map(|_| ()), now);
+        match (change, state.hold.state()) {
+            (Change::Nothing, _) => {}
+            (Change::Closed, AccountState::Held { until, cause: HoldCause::Throttled }) => {
+                let fresh = !matches!(before, AccountState::Held { until, .. } if now < until);
+                if fresh {
+                    state.pace.refused(until.saturating_duration_since(now), now);
+                }
+                self.shared.publish(&state);
+            }
+            (Change::Closed, _) => self.shared.publish(&state),
+            (Change::Opened, _) => {
+                let throttled = matches!(before, AccountState::Held { cause: HoldCause::Throttled, .. });
+                state.pace.resume(!throttled, now);
+                self.shared.publish(&state);
+            }
         }
-        let changed = state.hold.settle(verdict, self.probe, now);
-        if changed {
-            self.shared.publish(&state);
+        if change == Change::Closed {
+            turn_away(&mut state);
         }
+        self.shared.measure(&state);
+        result.map_err(|error| told(error, &state.hold))
     }
 }
 
-impl Drop for Permit {
+impl Drop for Pass {
     fn drop(&mut self) {
-        if self.probe && !self.settled {
-            self.shared.state().hold.probe_abandoned();
+        self.shared.state().hold.abandon(self.ticket);
+    }
+}
+
+/// A failure that is the account's while the gate is closed is told as that: the same to everybody, so that nothing about
+/// a single credential seems to change while the whole account waits.
+fn told(error: Error, hold: &Hold) -> Error {
+    use Cause::{ConnectionLost, RateLimited, ServerError, TimedOut, TlsFailed, Unauthenticated, Unreachable};
+    let is_the_accounts = matches!(
+        error.cause(),
+        ConnectionLost | RateLimited | ServerError | TimedOut | TlsFailed | Unauthenticated | Unreachable
+    );
+    match hold.error() {
+        Some(trouble) if is_the_accounts => trouble.clone().with_outcome_of(&error),
+        _ => error,
+    }
+}
+
+/// Those who wait and are not the probe need not wait any longer.
+fn turn_away(state: &mut State) {
+    let State { queue, hold, .. } = state;
+    let waiting: Vec<Waiter> = queue.drain().collect();
+    for waiter in waiting {
+        match hold.admits(waiter.ticket) {
+            Ok(()) => queue.push(Urgency::Write, waiter),
+            Err(error) => {
+                waiter.tell(Err(error));
+            }
         }
     }
 }
@@ -195,88 +235,63 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells everybody how the account stands; those who wait are turned away if it is held back.
-    fn publish(&self, state: &MutexGuard<'_, State>) {
+    /// Tells everybody how the account stands.
+    fn publish(&self, state: &State) {
         let now = state.hold.state();
-        self.metrics.account(now, state.pace.per_second());
-        self.account.send_if_modified(|before| std::mem::replace(before, now) != now);
-        self.arrived.notify_one();
-    }
-}
-
-/// Lets the waiters through at the account's pace, writes first.
-async fn admit(shared: Weak<Shared>) {
-    loop {
-        let Some(gate) = shared.upgrade() else { return };
-        match gate.next_turn() {
-            Turn::At(time) => {
-                drop(gate);
-                tokio::time::sleep_until(time).await;
-            }
-            Turn::Empty => {
-                let arrived = Arc::clone(&gate.arrived);
-                drop(gate);
-                arrived.notified().await;
-            }
-            Turn::Given => {}
+        if !self.account.send_if_modified(|before| std::mem::replace(before, now) != now) {
+            return;
+        }
+        if let (AccountState::Held { until, cause }, Some(error)) = (now, state.hold.error()) {
+            let seconds = until.saturating_duration_since(Instant::now()).as_secs_f64();
+            tracing::warn!(cause = cause.label(), seconds, %error, "the account is held back");
+        } else {
+            tracing::info!("the account is open");
         }
     }
-}
 
-enum Turn {
-    At(Instant),
-    Empty,
-    Given,
-}
+    fn measure(&self, state: &State) {
+        let (writes, checks) = state.queue.depths();
+        self.metrics.queue(writes, checks);
+        self.metrics.account(state.hold.state(), state.pace.per_second(Instant::now()));
+    }
 
-impl Shared {
-    fn next_turn(&self) -> Turn {
+    /// Gives all turns that are due; says when the next one is.
+    fn give_due_turns(&self) -> Option<Instant> {
         let now = Instant::now();
         let mut state = self.state();
-        if let Some(cause) = state.hold.cause()
-            && !state.hold.is_probing()
-        {
-            let State { writes, checks, .. } = &mut *state;
-            for waiter in writes.drain(..).chain(checks.drain(..)) {
-                let _ = waiter.send(Err(held(cause)));
+        let next = loop {
+            if state.queue.is_empty() {
+                break None;
+            }
+            let free_at = state.pace.free_at(now);
+            if free_at > now {
+                break Some(free_at);
+            }
+            if state.queue.pop().is_some_and(|waiter| waiter.tell(Ok(()))) {
+                state.pace.take(now);
+            }
+        };
+        self.measure(&state);
+        next
+    }
+}
+
+/// The clerk: gives turns at the account's pace for as long as there is a gate.
+async fn give_turns(shared: Weak<Shared>, news: Arc<Notify>) {
+    loop {
+        let Some(next) = shared.upgrade().map(|shared| shared.give_due_turns()) else { return };
+        match next {
+            None => news.notified().await,
+            Some(at) => {
+                tokio::select! {
+                    () = tokio::time::sleep_until(at) => {}
+                    () = news.notified() => {}
+                }
             }
         }
-        state.writes.retain(|waiter| !waiter.is_closed());
-        state.checks.retain(|waiter| !waiter.is_closed());
-        if state.writes.is_empty() && state.checks.is_empty() {
-            self.metrics.queue(0, 0);
-            return Turn::Empty;
-        }
-        let free_at = state.pace.free_at();
-        if free_at > now {
-            return Turn::At(free_at);
-        }
-        let waiter = state.writes.pop_front().or_else(|| state.checks.pop_front());
-        if waiter.is_some_and(|waiter| waiter.send(Ok(())).is_ok()) {
-            state.pace.take(now);
-        }
-        self.metrics.queue(state.writes.len(), state.checks.len());
-        Turn::Given
-    }
-}
-
-impl Drop for Gate {
-    /// Wakes the task, so that it finds out that the gate is gone.
-    fn drop(&mut self) {
-        self.shared.arrived.notify_one();
-    }
-}
-
-fn held(cause: HoldCause) -> Error {
-    match cause {
-        HoldCause::Throttled => Error::new(Cause::RateLimited, ""),
-        HoldCause::Down => Error::new(
-            Cause::AccountHeld,
-            "Confidence is unreachable or failing for the whole account; one request in a while finds out when it is back",
-        ),
-        HoldCause::Unauthenticated => Error::new(Cause::Unauthenticated, ""),
     }
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests;

@@ -10,10 +10,11 @@ use reqwest::redirect;
 
 use super::transport::{MAX_ANSWER_BYTES, Transport, TransportError, TransportFault};
 
-/// How long a request may take, from the connection to the end of the answer.
-pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-
+/// A part of the request's time: what is over by then was surely not sent.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Shorter than what proxies and NAT gateways use: a connection that they dropped would cost a write its clear outcome.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// HTTPS, with connections kept open between requests. There is no way to switch the verification of certificates off.
 #[derive(Clone, Debug)]
@@ -28,8 +29,8 @@ impl HttpTransport {
     /// A sentence for a person, when the bundle cannot be read.
     pub fn new(extra_ca: Option<&[u8]>) -> Result<Self, String> {
         let mut builder = reqwest::Client::builder()
-            .timeout(REQUEST_TIMEOUT)
             .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(IDLE_TIMEOUT)
             // A redirect would carry the token to wherever it leads.
             .redirect(redirect::Policy::none())
             .user_agent(concat!("confidence-operator/", env!("CARGO_PKG_VERSION")));
@@ -44,13 +45,15 @@ impl HttpTransport {
     }
 
     async fn exchange(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, TransportError> {
-        let request = reqwest::Request::try_from(request).map_err(|error| failed(&error))?;
-        let mut answer = self.client.execute(request).await.map_err(|error| failed(&error))?;
+        let request = reqwest::Request::try_from(request).map_err(failed)?;
+        let mut answer = self.client.execute(request).await.map_err(failed)?;
         let mut body = BytesMut::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|error| failed(&error))? {
+        while let Some(chunk) = answer.chunk().await.map_err(failed)? {
             if body.len() + chunk.len() > MAX_ANSWER_BYTES {
-                let detail = format!("more than {MAX_ANSWER_BYTES} bytes");
-                return Err(TransportError { fault: TransportFault::TooLarge, detail });
+                return Err(TransportError::new(
+                    TransportFault::TooLarge,
+                    format!("more than {MAX_ANSWER_BYTES} bytes"),
+                ));
             }
             body.extend_from_slice(&chunk);
         }
@@ -67,11 +70,16 @@ impl Transport for HttpTransport {
     }
 }
 
-fn failed(error: &reqwest::Error) -> TransportError {
-    let fault = if is_tls(error) {
+/// What an error of reqwest's means. Its words go without the URL: the caller knows which credential it asked for, and a
+/// failure of the whole account is told to all others too.
+fn failed(error: reqwest::Error) -> TransportError {
+    let error = error.without_url();
+    let fault = if is_tls(&error) {
         TransportFault::Tls
-    } else if io_kind(error) == Some(io::ErrorKind::ConnectionRefused) {
+    } else if io_kind(&error) == Some(io::ErrorKind::ConnectionRefused) {
         TransportFault::Refused
+    } else if error.is_connect() && is_dns(&error) {
+        TransportFault::Dns
     } else if error.is_connect() {
         TransportFault::Connect
     } else if error.is_timeout() {
@@ -79,7 +87,7 @@ fn failed(error: &reqwest::Error) -> TransportError {
     } else {
         TransportFault::Broken
     };
-    TransportError { fault, detail: in_full(error) }
+    TransportError::new(fault, in_full(&error))
 }
 
 fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
@@ -88,6 +96,11 @@ fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (d
 
 fn io_kind(error: &reqwest::Error) -> Option<io::ErrorKind> {
     chain(error).filter_map(|it| it.downcast_ref::<io::Error>()).map(io::Error::kind).last()
+}
+
+/// hyper-util keeps the type of this error to itself; its words have been these since hyper 0.14.
+fn is_dns(error: &reqwest::Error) -> bool {
+    chain(error).any(|it| it.to_string().starts_with("dns error"))
 }
 
 fn is_tls(error: &reqwest::Error) -> bool {
@@ -101,7 +114,7 @@ fn holds_tls(error: &io::Error) -> bool {
         .is_some_and(|inner| inner.is::<rustls::Error>() || inner.downcast_ref::<io::Error>().is_some_and(holds_tls))
 }
 
-/// The words of the whole chain: reqwest's own say only that sending failed. They name the URL, which holds no secret.
+/// The words of the whole chain: reqwest's own say only that sending failed.
 fn in_full(error: &(dyn StdError + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();
     for text in chain(error).map(ToString::to_string) {
@@ -114,87 +127,4 @@ fn in_full(error: &(dyn StdError + 'static)) -> String {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::{TcpListener, TcpStream};
-
-    /// Sends a request to a server that does with the connection as told.
-    async fn against<F>(
-        server: impl FnOnce(TcpStream) -> F + Send + 'static,
-    ) -> Result<http::Response<Bytes>, TransportError>
-    where
-        F: Future<Output = ()> + Send,
-    {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/", listener.local_addr().unwrap());
-        let serving = tokio::spawn(async move {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut request = [0; 1024];
-            let _ = stream.read(&mut request).await.unwrap();
-            server(stream).await;
-        });
-        let request = http::Request::get(url).body(Bytes::new()).unwrap();
-        let answer = HttpTransport::new(None).unwrap().send(request).await;
-        serving.abort();
-        answer
-    }
-
-    #[tokio::test]
-    async fn an_answer_is_read_whole() {
-        let answer = against(async |mut stream| {
-            stream.write_all(b"HTTP/1.1 418 x\r\nretry-after: 3\r\ncontent-length: 2\r\n\r\nhi").await.unwrap();
-        });
-        let answer = answer.await.unwrap();
-        assert_eq!((answer.status().as_u16(), answer.body().as_ref()), (418, &b"hi"[..]));
-        assert_eq!(answer.headers()["retry-after"], "3");
-    }
-
-    #[tokio::test]
-    async fn a_connection_that_ends_without_an_answer_is_broken() {
-        let error = against(async |stream| drop(stream)).await.unwrap_err();
-        assert_eq!(error.fault, TransportFault::Broken, "{error}");
-    }
-
-    #[tokio::test]
-    async fn an_answer_without_end_is_cut_off() {
-        let error = against(async |mut stream| {
-            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
-            while stream.write_all(&[b'x'; 65536]).await.is_ok() {}
-        });
-        assert_eq!(error.await.unwrap_err().fault, TransportFault::TooLarge);
-    }
-
-    #[tokio::test]
-    async fn nobody_listening_is_refused() {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/", listener.local_addr().unwrap());
-        drop(listener);
-        let request = http::Request::get(url).body(Bytes::new()).unwrap();
-        let error = HttpTransport::new(None).unwrap().send(request).await.unwrap_err();
-        assert_eq!(error.fault, TransportFault::Refused, "{error}");
-    }
-
-    #[tokio::test]
-    async fn a_server_that_speaks_no_tls_is_a_tls_failure() {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("https://{}/", listener.local_addr().unwrap());
-        let serving = tokio::spawn(async move {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            stream.write_all(b"HTTP/1.1 400 plain\r\n\r\n").await.unwrap();
-        });
-        let request = http::Request::get(url).body(Bytes::new()).unwrap();
-        let error = HttpTransport::new(None).unwrap().send(request).await.unwrap_err();
-        serving.await.unwrap();
-        assert_eq!(error.fault, TransportFault::Tls, "{error}");
-    }
-
-    #[test]
-    fn a_bundle_without_certificates_is_refused() {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        assert!(HttpTransport::new(Some(b"nothing")).is_err());
-    }
-}
+mod tests;

@@ -100,14 +100,3 @@ impl Metrics {
         self.token_expiry.set(at.as_second() as f64);
     }
 }
-
-impl HoldCause {
-    /// The label for metrics and logs.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Throttled => "throttled",
-            Self::Down => "down",
-            Self::Unauthenticated => "unauthenticated",
-        }
-    }
-}

@@ -3,20 +3,29 @@
 //! Knows nothing of Kubernetes, so that it can be tested, and read, without it. What the API is, and where each fact comes
 //! from, is in the vendor's OpenAPI (`tests/client-credential.openapi.yaml`) and in the docs of the items here.
 //!
-//! Every call takes the same way through [`client`]: a token from [`auth`], a place in the queue of [`gate`], the
-//! [`transport`], and, where it fails, a verdict by [`error`].
+//! Every call takes the same way: [`client`] says what is asked, `caller` comes in at the [`gate`], gets a token from
+//! `auth`, waits for its turn, sends the `request` through the [`transport`], and where that fails, [`error`] says what it
+//! means. All time is tokio's and all chance comes from one seed, so that tests can replay whatever happens in here.
 
-pub mod auth;
+mod auth;
+mod caller;
 pub mod client;
 pub mod error;
+mod files;
 pub mod gate;
 pub mod http;
+mod labels;
 pub mod metrics;
 pub mod name;
+mod request;
 pub mod settings;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod testing;
+mod token;
 pub mod transport;
 pub mod wire;
 
 pub use client::{Confidence, Urgency, WriteGuard};
-pub use error::{Cause, Error};
+pub use error::{Cause, Error, Remedy};
 pub use gate::{AccountState, HoldCause};

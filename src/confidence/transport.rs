@@ -1,13 +1,19 @@
 //! How a request gets to the server and the answer back: the only I/O of this room, behind a trait, so that tests can put
 //! a server in its place that runs in the same thread and the same time.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures::future::BoxFuture;
 
 /// The largest answer that is read: far above any that the API gives, far below what would hurt.
 pub const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
-/// Sends one request and reads one answer, whole. Retries nothing, follows no redirect.
+/// How long a request may take, from the connection to the end of the answer. The client sees to it, for every transport.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Sends one request and reads one answer, whole and not beyond [`MAX_ANSWER_BYTES`]. Retries nothing, follows no redirect.
+/// May be dropped at any time, and the request with it.
 pub trait Transport: Send + Sync {
     /// Sends the request.
     fn send(&self, request: http::Request<Bytes>) -> BoxFuture<'_, Result<http::Response<Bytes>, TransportError>>;
@@ -23,11 +29,20 @@ pub struct TransportError {
     pub detail: String,
 }
 
+impl TransportError {
+    /// A fault and the words for it.
+    pub fn new(fault: TransportFault, detail: impl Into<String>) -> Self {
+        Self { fault, detail: detail.into() }
+    }
+}
+
 /// What the lack of an answer means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransportFault {
     /// The connection was refused: nothing was sent.
     Refused,
+    /// The name of the server is unknown: nothing was sent.
+    Dns,
     /// There was no connection for another reason: nothing was sent.
     Connect,
     /// TLS failed before anything was sent.

@@ -1,0 +1,173 @@
+//! How a call is made: in at the gate, with a token, a turn for each request, and out again with a value or an [`Error`].
+//! A token that was refused is replaced and the call made once more, for that is no matter of any one credential.
+//! Everything else is for others to repeat, or not.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, StatusCode};
+use jiff::{SignedDuration, Timestamp};
+use secrecy::SecretString;
+use tokio::time::{Instant, timeout};
+
+use super::auth::{Auth, Exchange, Token};
+use super::client::WriteGuard;
+use super::error::{Cause, Effect, Error, Now};
+use super::gate::{Gate, Pass, Urgency};
+use super::metrics::Metrics;
+use super::request::Call;
+use super::settings::Settings;
+use super::token::{self, Issued};
+use super::transport::{MAX_ANSWER_BYTES, REQUEST_TIMEOUT, Transport, TransportError, TransportFault};
+use super::wire::WireError;
+
+/// Reads a good answer.
+type Read<T> = fn(&[u8]) -> Result<T, WireError>;
+
+/// Makes the calls of an account.
+pub(super) struct Caller {
+    transport: Arc<dyn Transport>,
+    guard: Arc<dyn WriteGuard>,
+    auth: Auth,
+    gate: Gate,
+    metrics: Metrics,
+    token_url: String,
+}
+
+impl Caller {
+    pub(super) fn new(
+        settings: &Settings,
+        transport: Arc<dyn Transport>,
+        guard: Arc<dyn WriteGuard>,
+        metrics: Metrics,
+    ) -> Result<Self, String> {
+        let random = settings.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
+        let token_url = match &settings.token_url {
+            Some(url) => url.as_str().to_owned(),
+            None => settings.url.join("v1/oauth/token"),
+        };
+        let auth = Auth::new(&settings.credentials)?;
+        let gate = Gate::new(settings.requests_per_second, random, metrics.clone());
+        Ok(Self { transport, guard, auth, gate, metrics, token_url })
+    }
+
+    pub(super) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// Opens the gate if it was closed for want of credentials and there are new ones.
+    pub(super) fn look_for_credentials(&self) {
+        if self.auth.has_changed() {
+            self.gate.credentials_changed();
+        }
+    }
+
+    /// Makes a call.
+    pub(super) async fn call<T>(&self, call: &Call, urgency: Urgency, read: Read<T>) -> Result<T, Error> {
+        let pass = self.gate.enter(&call.about)?;
+        let result = self.attempt(call, &pass, urgency, read).await;
+        pass.settle(result)
+    }
+
+    async fn attempt<T>(&self, call: &Call, pass: &Pass, urgency: Urgency, read: Read<T>) -> Result<T, Error> {
+        let tokens = TokenCalls { caller: self, pass };
+        let token = self.auth.token(&tokens).await?;
+        let refusal = match self.send(call, pass, urgency, Some(&token), read).await {
+            Err(error) if is_refused_token(&error) => error,
+            result => return result,
+        };
+        let token = self.auth.after_refusal(&token, refusal, &tokens).await?;
+        match self.send(call, pass, urgency, Some(&token), read).await {
+            Err(error) if is_refused_token(&error) => Err(self.auth.refused(&token, error)),
+            result => result,
+        }
+    }
+
+    /// Makes one request.
+    async fn send<T>(
+        &self,
+        call: &Call,
+        pass: &Pass,
+        urgency: Urgency,
+        token: Option<&Token>,
+        read: Read<T>,
+    ) -> Result<T, Error> {
+        let request = call.request(token.map(|token| &token.value))?;
+        pass.turn(urgency).await?;
+        // Asked as late as can be: the wait for a turn may have outlasted the lease.
+        if call.effect() == Effect::Write && !self.guard.may_write() {
+            return Err(Error::new(Cause::NotLeader, ""));
+        }
+        let began = Instant::now();
+        let result = self.exchange(call.effect(), request, read).await;
+        if !matches!(&result, Err(error) if error.cause() == Cause::RateLimited) {
+            pass.accepted();
+        }
+        self.tell(call, result.as_ref().err(), began.elapsed());
+        result
+    }
+
+    async fn exchange<T>(&self, effect: Effect, request: Request<Bytes>, read: Read<T>) -> Result<T, Error> {
+        let late =
+            |_| Err(TransportError::new(TransportFault::TimedOut, format!("waited {} s", REQUEST_TIMEOUT.as_secs())));
+        let sent = timeout(REQUEST_TIMEOUT, self.transport.send(request)).await.unwrap_or_else(late);
+        let answer = sent.map_err(|error| Error::of_transport(effect, &error))?;
+        if !answer.status().is_success() {
+            return Err(Error::of_answer(effect, &answer, Now::read()));
+        }
+        if answer.body().len() > MAX_ANSWER_BYTES {
+            let error = TransportError::new(TransportFault::TooLarge, format!("{} bytes", answer.body().len()));
+            return Err(Error::of_transport(effect, &error));
+        }
+        let unreadable = |detail: String| Error::of_unreadable(effect, format!("{}: {detail}", answer.status()));
+        if matches!(answer.status(), StatusCode::ACCEPTED | StatusCode::NO_CONTENT | StatusCode::PARTIAL_CONTENT) {
+            return Err(unreadable("a success without the credential".to_owned()));
+        }
+        read(answer.body()).map_err(|error| unreadable(error.to_string()))
+    }
+
+    /// One line for each write, at a level that is on; for all else where somebody looks for it.
+    fn tell(&self, call: &Call, error: Option<&Error>, duration: Duration) {
+        let outcome = error.map_or("ok", |error| error.cause().label());
+        self.metrics.request(call.kind, outcome, duration);
+        let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        if let Some(mask) = &call.update_mask {
+            tracing::info!(credential = call.about, update_mask = mask, outcome, milliseconds, "update");
+        } else {
+            tracing::debug!(kind = call.kind, about = call.about, outcome, milliseconds, "request");
+        }
+    }
+}
+
+/// Whether another token may help: not where the account is held back, for then nothing was refused just now.
+fn is_refused_token(error: &Error) -> bool {
+    error.cause() == Cause::Unauthenticated && error.held().is_none()
+}
+
+/// The token calls within another call: they are part of it, so they go through on its pass.
+struct TokenCalls<'a> {
+    caller: &'a Caller,
+    pass: &'a Pass,
+}
+
+impl Exchange for TokenCalls<'_> {
+    async fn exchange(&self, id: &SecretString, secret: &SecretString) -> Result<Issued, Error> {
+        let body = token::body(id, secret).map_err(|error| Error::new(Cause::InvalidRequest, error.to_string()))?;
+        let call = Call {
+            kind: "token",
+            about: "the token".to_owned(),
+            method: Method::POST,
+            url: self.caller.token_url.clone(),
+            body,
+            update_mask: None,
+        };
+        // Every other call of the account waits for it.
+        let issued = self.caller.send(&call, self.pass, Urgency::Write, None, Issued::from_json).await?;
+        let life = issued.life.and_then(|life| SignedDuration::try_from(life).ok());
+        if let Some(end) = life.and_then(|life| Timestamp::now().checked_add(life).ok()) {
+            self.caller.metrics.token_expiry(end);
+        }
+        Ok(issued)
+    }
+}

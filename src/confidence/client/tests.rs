@@ -1,0 +1,202 @@
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures::future::join_all;
+use tokio::time::Instant;
+
+use super::*;
+use crate::confidence::error::Remedy;
+use crate::confidence::settings::Credentials;
+use crate::confidence::testing::{Answer, Lease, Server, client, metrics, name, settings, with_settings};
+use crate::confidence::transport::{MAX_ANSWER_BYTES, REQUEST_TIMEOUT, TransportFault};
+
+fn labelled() -> CredentialUpdate {
+    let labels = BTreeMap::from([("team".to_owned(), "x".to_owned())]);
+    CredentialUpdate { labels: Some(labels), ..CredentialUpdate::nothing("x".to_owned()) }
+}
+
+fn rename() -> CredentialUpdate {
+    CredentialUpdate::rename("x".to_owned())
+}
+
+async fn update(confidence: &Confidence, update: &CredentialUpdate) -> Result<ClientCredential, Error> {
+    confidence.update(&name(0), update, Urgency::Write).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_calls_go_where_the_api_has_them() {
+    let server = Server::new(|_, _| Answer::json(200, r#"{"displayName":"x","nextPageToken":"n"}"#));
+    let confidence = client(&server, 20);
+    confidence.get(&name(1), Urgency::Check).await.unwrap();
+    assert_eq!(confidence.list("c", 100, Some("a b&c")).await.unwrap().next_page_token.as_deref(), Some("n"));
+    update(&confidence, &labelled()).await.unwrap();
+    let seen: Vec<_> = server.seen().iter().map(|it| format!("{} {} {}", it.method, it.path, it.body)).collect();
+    assert_eq!(
+        seen,
+        [
+            "GET /v1/clients/c/credentials/k1 ",
+            "GET /v1/clients/c/credentials?pageSize=100&pageToken=a+b%26c ",
+            r#"PATCH /v1/clients/c/credentials/k0?updateMask=labels {"displayName":"x","labels":{"team":"x"}}"#,
+        ]
+    );
+    assert!(server.seen().iter().all(|it| it.token == "Bearer given"));
+    for client in ["", "..", "a/b", "a?b"] {
+        assert_eq!(confidence.list(client, 1, None).await.unwrap_err().cause(), Cause::InvalidRequest, "{client}");
+    }
+    assert_eq!(server.count(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_repeated_that_may_have_been_carried_out() {
+    for (answer, cause, unknown) in [
+        (Answer::status(500), Cause::ServerError, true),
+        (Answer::json(200, "<html>"), Cause::AnswerUnreadable, true),
+        (Answer::json(200, r#"{"displayName":"x""#), Cause::AnswerUnreadable, true),
+        (Answer::json(202, ""), Cause::AnswerUnreadable, true),
+        (Answer::json(200, &" ".repeat(MAX_ANSWER_BYTES + 1)), Cause::AnswerTooLarge, true),
+        (Answer::Fail(TransportFault::Broken), Cause::ConnectionLost, true),
+        (Answer::Hang, Cause::TimedOut, true),
+        (Answer::Fail(TransportFault::Refused), Cause::Unreachable, false),
+        (Answer::Fail(TransportFault::Tls), Cause::TlsFailed, false),
+        (Answer::status(409), Cause::Conflict, false),
+        (Answer::status(400), Cause::InvalidRequest, false),
+    ] {
+        let answer = std::sync::Mutex::new(Some(answer));
+        let server = Server::new(move |_, _| answer.lock().unwrap().take().unwrap());
+        let error = update(&client(&server, 20), &rename()).await.unwrap_err();
+        assert_eq!((error.cause(), error.outcome_unknown()), (cause, unknown));
+        assert_eq!(error.remedy() == Remedy::LookFirst, unknown, "{cause:?}");
+        assert_eq!(server.count(), 1, "{cause:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_hangs_is_left_after_ten_seconds() {
+    let server = Server::new(|_, _| Answer::Hang);
+    let began = Instant::now();
+    let error = client(&server, 20).get(&name(0), Urgency::Check).await.unwrap_err();
+    assert_eq!((error.cause(), began.elapsed()), (Cause::TimedOut, REQUEST_TIMEOUT));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_lease_nothing_is_written_and_it_is_asked_after_the_wait() {
+    let server = Server::new(|_, _| Answer::ok());
+    let lease = Arc::new(Lease(AtomicBool::new(true)));
+    let settings = settings(Credentials::Token("t".into()), 1);
+    let confidence = Confidence::new(settings, server.clone(), lease.clone(), metrics()).unwrap();
+    update(&confidence, &rename()).await.unwrap();
+    let (rename, lost) = (rename(), async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        lease.0.store(false, Ordering::SeqCst);
+    });
+    let (result, ()) = tokio::join!(update(&confidence, &rename), lost);
+    assert_eq!(result.unwrap_err().cause(), Cause::NotLeader);
+    assert_eq!(server.count(), 1);
+    confidence.get(&name(0), Urgency::Check).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn labels_that_are_refused_as_an_object_are_tried_once_as_an_array_and_remembered() {
+    for refusal in [400, 422] {
+        let server =
+            Server::new(
+                move |seen, _| {
+                    if seen.body.contains(r#""labels":["#) { Answer::ok() } else { Answer::status(refusal) }
+                },
+            );
+        let confidence = client(&server, 20);
+        update(&confidence, &labelled()).await.unwrap();
+        assert_eq!(server.count(), 2);
+        update(&confidence, &labelled()).await.unwrap();
+        assert_eq!(server.count(), 3, "remembered");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_is_not_about_the_labels_is_told_in_the_first_words() {
+    let server = Server::new(|_, number| Answer::json(400, &format!(r#"{{"code":3,"message":"no {number}"}}"#)));
+    let confidence = client(&server, 20);
+    assert!(update(&confidence, &labelled()).await.unwrap_err().to_string().contains("no 0"));
+    assert_eq!(server.count(), 2);
+    update(&confidence, &rename()).await.unwrap_err();
+    assert_eq!(server.count(), 3, "no labels, no second try");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_try_whose_outcome_is_unknown_says_so() {
+    let server = Server::new(|_, number| if number == 0 { Answer::status(422) } else { Answer::status(502) });
+    assert!(update(&client(&server, 20), &labelled()).await.unwrap_err().outcome_unknown());
+}
+
+#[tokio::test(start_paused = true)]
+async fn labels_are_written_in_the_shape_that_the_server_showed_last_or_that_was_fixed() {
+    let answer = r#"{"displayName":"x","labels":[{"a":"b"}]}"#;
+    for (fixed, array) in [(None, true), (Some(LabelsShape::Object), false), (Some(LabelsShape::Array), true)] {
+        let server = Server::new(move |_, _| Answer::json(200, answer));
+        let settings = Settings { labels: fixed, ..settings(Credentials::Token("t".into()), 20) };
+        let confidence = with_settings(&server, settings);
+        confidence.get(&name(0), Urgency::Check).await.unwrap();
+        update(&confidence, &labelled()).await.unwrap();
+        assert_eq!(server.seen()[1].body.contains(r#""labels":["#), array, "{fixed:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_after_holds_every_call_of_the_account_back_and_then_lets_one_through() {
+    let server = Server::new(|_, number| match number {
+        0 => Answer::later(429, &[("retry-after", "30")]),
+        1 => Answer::Later(Duration::from_secs(2), Box::new(Answer::ok())),
+        _ => Answer::ok(),
+    });
+    let confidence = client(&server, 20);
+    let began = Instant::now();
+    let first = confidence.get(&name(0), Urgency::Check).await.unwrap_err();
+    assert_eq!((first.cause(), first.remedy()), (Cause::RateLimited, Remedy::WaitForAccount));
+    let all = async |what: &str| {
+        let results = join_all((0..500).map(|number| {
+            let confidence = confidence.clone();
+            async move { confidence.get(&name(number), Urgency::Write).await.map(drop) }
+        }));
+        let failures: Vec<_> = results.await.into_iter().filter_map(Result::err).collect();
+        assert!(failures.iter().all(|it| it.to_string() == first.to_string()), "{what}");
+        failures.len()
+    };
+    assert_eq!(all("in the window").await, 500);
+    tokio::time::sleep_until(began + Duration::from_millis(29_900)).await;
+    assert_eq!(all("at its end").await, 500);
+    assert_eq!(server.count(), 1);
+    tokio::time::sleep_until(began + Duration::from_secs(30)).await;
+    assert_eq!(all("all but the probe").await, 499);
+    assert_eq!(server.count(), 2);
+    assert_eq!(*confidence.account().borrow(), AccountState::Open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_hour_of_outage_costs_one_probe_a_window() {
+    let server = Server::new(|_, _| Answer::status(503));
+    let confidence = client(&server, 20);
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_hours(1) {
+        let calls = (0..50).map(|number| {
+            let confidence = confidence.clone();
+            async move { confidence.get(&name(number), Urgency::Check).await.map(drop) }
+        });
+        assert!(join_all(calls).await.iter().all(Result::is_err));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    // The windows grow to five minutes, half of that on average.
+    assert!((15..60).contains(&server.count()), "{}", server.count());
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_drops_the_client_ends_its_tasks() {
+    let server = Server::new(|_, _| Answer::ok());
+    let confidence = client(&server, 20);
+    confidence.get(&name(0), Urgency::Check).await.unwrap();
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    assert_eq!(tasks(), 2);
+    drop(confidence);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(tasks(), 0);
+}

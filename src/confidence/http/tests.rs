@@ -1,0 +1,141 @@
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::*;
+
+fn transport() -> HttpTransport {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    HttpTransport::new(None).unwrap()
+}
+
+fn get(url: &str) -> http::Request<Bytes> {
+    http::Request::get(url).body(Bytes::new()).unwrap()
+}
+
+/// Sends a request to a server that does with the connection, and with the request that it read, as told.
+async fn against<F>(
+    server: impl FnOnce(TcpStream, String) -> F + Send + 'static,
+) -> Result<http::Response<Bytes>, TransportError>
+where
+    F: Future<Output = ()> + Send,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/v1/clients/c/credentials/k", listener.local_addr().unwrap());
+    let serving = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = [0; 1024];
+        let length = stream.read(&mut request).await.unwrap();
+        server(stream, String::from_utf8_lossy(&request[..length]).into_owned()).await;
+    });
+    let answer = transport().send(get(&url)).await;
+    serving.abort();
+    answer
+}
+
+#[tokio::test]
+async fn an_answer_is_read_whole() {
+    let answer = against(async |mut stream, _| {
+        stream.write_all(b"HTTP/1.1 418 x\r\nretry-after: 3\r\ncontent-length: 2\r\n\r\nhi").await.unwrap();
+    });
+    let answer = answer.await.unwrap();
+    assert_eq!((answer.status().as_u16(), answer.body().as_ref()), (418, &b"hi"[..]));
+    assert_eq!(answer.headers()["retry-after"], "3");
+}
+
+#[tokio::test]
+async fn html_is_an_answer_too_and_the_clients_to_judge() {
+    let answer = against(async |mut stream, _| {
+        let page = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>";
+        stream.write_all(page.as_bytes()).await.unwrap();
+    });
+    assert_eq!(answer.await.unwrap().body().as_ref(), b"<html>");
+}
+
+#[tokio::test]
+async fn the_program_says_who_it_is() {
+    let answer = against(async |mut stream, request: String| {
+        let named = request.contains(concat!("user-agent: confidence-operator/", env!("CARGO_PKG_VERSION")));
+        let status = if named { 200 } else { 400 };
+        stream.write_all(format!("HTTP/1.1 {status} x\r\ncontent-length: 0\r\n\r\n").as_bytes()).await.unwrap();
+    });
+    assert_eq!(answer.await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn a_redirect_is_an_answer_and_is_not_followed() {
+    let answer = against(async |mut stream, _| {
+        stream
+            .write_all(b"HTTP/1.1 307 x\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n")
+            .await
+            .unwrap();
+    });
+    assert_eq!(answer.await.unwrap().status(), 307);
+}
+
+#[tokio::test]
+async fn a_connection_that_ends_without_an_answer_is_broken() {
+    let error = against(async |stream, _| drop(stream)).await.unwrap_err();
+    assert_eq!(error.fault, TransportFault::Broken, "{error}");
+}
+
+#[tokio::test]
+async fn a_connection_that_is_reset_is_broken() {
+    let error = against(async |stream, _| {
+        stream.set_zero_linger().unwrap();
+        drop(stream);
+    });
+    assert_eq!(error.await.unwrap_err().fault, TransportFault::Broken);
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_broken() {
+    let error = against(async |mut stream, _| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"displ").await.unwrap();
+    });
+    assert_eq!(error.await.unwrap_err().fault, TransportFault::Broken);
+}
+
+#[tokio::test]
+async fn an_answer_without_end_is_cut_off() {
+    let error = against(async |mut stream, _| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+        while stream.write_all(&[b'x'; 4096]).await.is_ok() {}
+    });
+    assert_eq!(error.await.unwrap_err().fault, TransportFault::TooLarge);
+}
+
+#[tokio::test]
+async fn nobody_listening_is_refused_and_no_url_is_told() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/clients/mine", listener.local_addr().unwrap());
+    drop(listener);
+    let error = transport().send(get(&url)).await.unwrap_err();
+    assert_eq!(error.fault, TransportFault::Refused, "{error}");
+    assert!(!error.detail.contains("mine"), "{error}");
+}
+
+#[tokio::test]
+async fn a_name_that_nobody_knows_is_told_as_that() {
+    // RFC 6761: names below .invalid never resolve.
+    let error = transport().send(get("http://confidence.invalid/")).await.unwrap_err();
+    assert_eq!(error.fault, TransportFault::Dns, "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_speaks_no_tls_is_a_tls_failure() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}/", listener.local_addr().unwrap());
+    let serving = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.write_all(b"HTTP/1.1 400 plain\r\n\r\n").await.unwrap();
+    });
+    let error = transport().send(get(&url)).await.unwrap_err();
+    serving.await.unwrap();
+    assert_eq!(error.fault, TransportFault::Tls, "{error}");
+}
+
+#[test]
+fn a_bundle_without_certificates_is_refused() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    assert!(HttpTransport::new(Some(b"nothing")).is_err());
+}
