@@ -18,7 +18,7 @@ use kube::{Api, Client};
 use tokio::time::Instant;
 
 use crate::confidence::WriteGuard;
-use crate::confidence::http::REQUEST_TIMEOUT;
+use crate::confidence::transport::REQUEST_TIMEOUT;
 
 /// The name of the Lease, in the pod's namespace.
 pub const LEASE: &str = "confidence-operator";
