@@ -127,6 +127,18 @@ async fn callers_who_wait_for_an_exchange_share_its_failure() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn callers_who_wait_for_an_exchange_that_fails_make_none_of_their_own() {
+    let (_folder, credentials) = client_files();
+    let server = Server::new(|_, _| Answer::Later(Duration::from_millis(500), Box::new(Answer::status(500))));
+    let confidence = with_settings(&server, settings(credentials, 1000));
+    // Too few to be an outage, so that it is not the gate that keeps them back.
+    for result in join_all((0..4).map(|number| get(&confidence, number))).await {
+        assert_eq!(result.unwrap_err().cause(), Cause::ServerError);
+    }
+    assert_eq!((server.count(), hold(&confidence)), (1, None));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_401_that_stays_holds_the_account_and_its_probes_are_few() {
     let (_folder, credentials) = client_files();
     let server = Server::new(|seen, _| if seen.path == TOKEN { Answer::token("t", 3600) } else { Answer::status(401) });
