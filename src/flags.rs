@@ -1,5 +1,8 @@
 //! The command line: every flag has an environment variable, a default and a sentence.
 
+// The docs of the flags are their --help: text for a terminal, without the marks of Markdown.
+#![allow(clippy::doc_markdown, rustdoc::bare_urls)]
+
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 /// Passes in hand, and none finished for this long: the workers are wedged. A pass is bounded by its calls' timeouts to
 /// well under that.
-pub const WEDGED_AFTER: Duration = Duration::from_secs(180);
+pub const WEDGED_AFTER: Duration = Duration::from_mins(3);
 
 /// Whether passes finish.
 #[derive(Clone, Debug, Default)]

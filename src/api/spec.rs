@@ -15,6 +15,8 @@ use crate::confidence::wire;
 ///
 /// A field that is absent from the spec is not managed: the operator leaves it alone at Confidence. A field that is
 /// present and empty is cleared there.
+// Clippy takes the derive's own attributes for the compiler's.
+#[allow(clippy::duplicated_attributes)]
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "iam.confidence.dev",

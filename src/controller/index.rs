@@ -147,7 +147,7 @@ impl Inner {
 
     fn remove(&mut self, entry: Entry, key: &Key) {
         if let Some(secret) = entry.secret {
-            self.remove_user(secret, key);
+            self.remove_user(&secret, key);
         }
         let Some((credential, claim)) = entry.claim else { return };
         let Some(claims) = self.claims.get_mut(&credential) else { return };
@@ -157,12 +157,12 @@ impl Inner {
         }
     }
 
-    fn remove_user(&mut self, secret: SecretName, key: &Key) {
-        let Some(users) = self.users.get_mut(&secret) else { return };
+    fn remove_user(&mut self, secret: &SecretName, key: &Key) {
+        let Some(users) = self.users.get_mut(secret) else { return };
         users.remove(key);
         if users.is_empty() {
-            self.users.remove(&secret);
-            self.versions.remove(&secret);
+            self.users.remove(secret);
+            self.versions.remove(secret);
         }
     }
 }

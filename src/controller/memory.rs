@@ -257,10 +257,10 @@ mod tests {
         let memory = Memory::new(Some(1));
         let key = Key::from_obj(&object(1));
         memory.begin(&object(1));
-        memory.end(&key, Next::Look(Duration::from_secs(600)));
+        memory.end(&key, Next::Look(Duration::from_mins(10)));
         memory.wake(&key);
         assert!(goes(&memory.begin(&object(1))));
-        memory.end(&key, Next::Look(Duration::from_secs(600)));
+        memory.end(&key, Next::Look(Duration::from_mins(10)));
         assert!(!goes(&memory.begin(&object(1))));
     }
 
@@ -269,7 +269,7 @@ mod tests {
         let memory = Memory::new(Some(1));
         let key = Key::from_obj(&object(1));
         memory.begin(&object(1));
-        memory.end(&key, Next::AccountOpens(Duration::from_secs(300)));
+        memory.end(&key, Next::AccountOpens(Duration::from_mins(5)));
         assert_eq!(memory.wake_held(), [key]);
         assert!(goes(&memory.begin(&object(1))));
         assert!(memory.wake_held().is_empty());

@@ -18,7 +18,7 @@ use crate::confidence::{Cause, Error, Urgency};
 use crate::plan::Look;
 
 /// How long it is remembered that reading is not offered: a person who grants the scope need not restart anything.
-const READING_REFUSED_FOR: Duration = Duration::from_secs(60 * 60);
+const READING_REFUSED_FOR: Duration = Duration::from_hours(1);
 
 /// The credential as it was seen.
 #[derive(Debug)]

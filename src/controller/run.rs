@@ -27,7 +27,7 @@ const CONCURRENCY: u16 = 256;
 const GRACE: Duration = Duration::from_secs(9);
 
 /// How often what was held back of the events is told as sums.
-const EVENT_SUMS: Duration = Duration::from_secs(60);
+const EVENT_SUMS: Duration = Duration::from_mins(1);
 
 /// How often it is asked whether the CRD has come.
 const CRD_PAUSE: Duration = Duration::from_secs(2);
@@ -57,7 +57,7 @@ pub async fn run(
     }
     let (reader, writer) = store;
     let (wake, woken) = mpsc::unbounded();
-    let resources = indexed(Arc::clone(&context), reader.clone(), wake.clone(), readiness);
+    let resources = indexed(Arc::clone(&context), &reader, wake.clone(), readiness);
     let stream = resources.reflect(writer).applied_objects();
     let queue = Controller::for_stream(
         stream
@@ -123,11 +123,11 @@ async fn wait_for_crd(context: &Context, readiness: &Readiness) {
 /// The resources, with the index kept before the queue sees them, and without what nobody reads.
 fn indexed(
     context: Arc<Context>,
-    reader: Store<ConfidenceClientCredential>,
+    reader: &Store<ConfidenceClientCredential>,
     wake: UnboundedSender<Key>,
     readiness: Readiness,
-) -> impl Stream<Item = kube::runtime::watcher::Result<Event<ConfidenceClientCredential>>> + Send {
-    let stream = watches::resources(&context.client, &context.settings.namespaces, &reader);
+) -> impl Stream<Item = kube::runtime::watcher::Result<Event<ConfidenceClientCredential>>> + Send + use<> {
+    let stream = watches::resources(&context.client, &context.settings.namespaces, reader);
     stream
         .modify(|object| {
             object.metadata.managed_fields = None;
@@ -189,7 +189,7 @@ async fn watch_account(context: &Context, wake: &UnboundedSender<Key>) {
             }
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 async fn sum_up_events(context: &Context) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// The longest wait between two tries.
-pub(super) const LONGEST_BACKOFF: Duration = Duration::from_secs(5 * 60);
+pub(super) const LONGEST_BACKOFF: Duration = Duration::from_mins(5);
 
 const SHORTEST_BACKOFF: Duration = Duration::from_secs(1);
 

@@ -12,12 +12,12 @@ const VERSION: &[&str] = &[
      -X k8s.io/component-base/version.gitMinor=37",
 ];
 
-const STARTER: Package = Package { binary: "controlplane", package: ".", flags: &[] };
+const STARTER: Package = Package { binary: "controlplane", path: ".", flags: &[] };
 
 const SERVERS: [Package; 3] = [
-    Package { binary: "etcd", package: "go.etcd.io/etcd/server/v3", flags: VERSION },
-    Package { binary: "kube-apiserver", package: "k8s.io/kubernetes/cmd/kube-apiserver", flags: VERSION },
-    Package { binary: "kubectl", package: "k8s.io/kubernetes/cmd/kubectl", flags: VERSION },
+    Package { binary: "etcd", path: "go.etcd.io/etcd/server/v3", flags: VERSION },
+    Package { binary: "kube-apiserver", path: "k8s.io/kubernetes/cmd/kube-apiserver", flags: VERSION },
+    Package { binary: "kubectl", path: "k8s.io/kubernetes/cmd/kubectl", flags: VERSION },
 ];
 
 /// Where the programs of a control plane are.

@@ -18,7 +18,7 @@ pub(crate) struct Package {
     /// The name of the binary.
     pub(crate) binary: &'static str,
     /// What `go build` is told.
-    pub(crate) package: &'static str,
+    pub(crate) path: &'static str,
     /// Further flags of `go build`.
     pub(crate) flags: &'static [&'static str],
 }
@@ -56,7 +56,7 @@ pub(crate) fn build(module: &str, packages: &[Package]) -> Result<PathBuf> {
 fn fingerprint(source: &Path, packages: &[Package]) -> Result<String> {
     let mut hasher = DefaultHasher::new();
     for package in packages {
-        (package.binary, package.package, package.flags).hash(&mut hasher);
+        (package.binary, package.path, package.flags).hash(&mut hasher);
     }
     for file in ["go.mod", "go.sum", "main.go"] {
         let path = source.join(file);
@@ -76,7 +76,7 @@ fn build_one(source: &Path, package: Package, binary: &Path) -> Result<()> {
         .args(package.flags)
         .arg("-o")
         .arg(binary)
-        .arg(package.package)
+        .arg(package.path)
         .env("GOTOOLCHAIN", "local")
         .env("CGO_ENABLED", "0")
         .stdin(Stdio::null())
@@ -86,7 +86,7 @@ fn build_one(source: &Path, package: Package, binary: &Path) -> Result<()> {
     loop {
         match go.try_wait().map_err(|error| error.to_string())? {
             Some(status) if status.success() => break,
-            Some(status) => return Err(format!("go build of {} failed: {status}", package.package)),
+            Some(status) => return Err(format!("go build of {} failed: {status}", package.path)),
             None => std::thread::sleep(Duration::from_millis(50)),
         }
         if said.elapsed() >= PROGRESS {

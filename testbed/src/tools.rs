@@ -43,7 +43,7 @@ impl Tool {
                 &["-ldflags", "-s -w", "-tags", "remove_all_sd"][..],
             ),
         };
-        let built = go::build(&format!("tools/{binary}"), &[Package { binary, package, flags }])?;
+        let built = go::build(&format!("tools/{binary}"), &[Package { binary, path: package, flags }])?;
         Ok(built.join(binary))
     }
 }

@@ -12,7 +12,7 @@ pub struct Deadline(pub Duration);
 impl Default for Deadline {
     /// Long enough for a slow machine, short enough for a person.
     fn default() -> Self {
-        Self(Duration::from_secs(60))
+        Self(Duration::from_mins(1))
     }
 }
 

@@ -2,12 +2,14 @@
 //!
 //! All tests share one control plane, and each has a namespace, a simulator and an operator of its own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::missing_panics_doc, clippy::float_cmp, clippy::too_many_lines, clippy::assigning_clones)]
 
 mod conditions;
 mod conflict;
 mod contracts;
 mod examples;
 mod faults;
+mod prism;
 mod program;
 mod reconcile;
 mod replicas;

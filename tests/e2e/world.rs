@@ -19,7 +19,7 @@ use testbed::{ControlPlane, Deadline, Process, Program, eventually};
 pub const CLIENT: &str = "1bhq4c2zqigdzqg6ufni";
 
 /// How long anything may take.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The world of one test. What it started ends with it.
 pub struct World {
@@ -33,10 +33,10 @@ pub struct World {
 impl World {
     /// A world with a server that behaves as told.
     pub async fn new(config: Config) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
         let plane = ControlPlane::shared();
         let client = plane.client().await.unwrap();
         install_crd(plane);
-        static COUNT: AtomicU32 = AtomicU32::new(0);
         let namespace = format!("e2e-{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let object = serde_json::from_value(json!({"metadata": {"name": namespace}})).unwrap();
         Api::<Namespace>::all(client.clone()).create(&PostParams::default(), &object).await.unwrap();
@@ -134,8 +134,8 @@ impl World {
 
     /// Waits until the server received the wanted calls.
     pub async fn until_calls(&self, wanted: impl Fn(&[Call]) -> bool) -> Vec<Call> {
-        let waited = tokio::time::timeout(PATIENCE, self.simulator.until(wanted)).await;
-        waited.unwrap_or_else(|_| panic!("the calls did not come; there were {:#?}", self.simulator.calls()))
+        let calls = tokio::time::timeout(PATIENCE, self.simulator.until(wanted)).await;
+        calls.unwrap_or_else(|_| panic!("the calls did not come; there were {:#?}", self.simulator.calls()))
     }
 
     /// The updates that the server received.

@@ -38,13 +38,13 @@ pub(crate) async fn run(flags: Flags) -> Result<(), String> {
 }
 
 async fn show(stage: &Stage) -> Result<(), String> {
-    steps::adopt(stage).await?;
+    steps::adopt(stage)?;
     steps::update(stage).await?;
     steps::correct_drift(stage).await?;
     steps::rotate_secret(stage).await?;
-    steps::refuse_bad_manifest(stage).await?;
+    steps::refuse_bad_manifest(stage)?;
     steps::conflict(stage).await?;
-    steps::table(stage).await?;
+    steps::table(stage)?;
     println!("\nAll steps held.");
     Ok(())
 }

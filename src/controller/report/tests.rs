@@ -11,7 +11,7 @@ fn facts(generation: i64) -> Facts {
         requested_at: None,
         name: "clients/c/credentials/k".to_owned(),
         client: Some("clients/c".to_owned()),
-        last_seen_resolution: Duration::from_secs(3600),
+        last_seen_resolution: Duration::from_hours(1),
         now: "2026-01-01T00:00:00Z".parse().unwrap(),
     }
 }
@@ -47,6 +47,7 @@ fn condition(status: &Status, r#type: Type) -> Option<(String, String)> {
     find(&status.conditions, r#type).map(|it| (it.status.clone(), it.reason.clone()))
 }
 
+#[allow(clippy::unnecessary_wraps)] // to be compared with what may be absent
 fn is(truth: &str, reason: &str) -> Option<(String, String)> {
     Some((truth.to_owned(), reason.to_owned()))
 }

@@ -36,7 +36,7 @@ fn in_sync(object: &ConfidenceClientCredential) -> bool {
 }
 
 /// A credential that is already as the manifest says costs a look and nothing else.
-pub(super) async fn adopt(stage: &Stage) -> Result<(), String> {
+pub(super) fn adopt(stage: &Stage) -> Result<(), String> {
     heading("1. A credential that exists is adopted: it is as the manifest says, so nothing is written");
     let labels = [("team".to_owned(), "checkout".to_owned())].into();
     stage.seed(ID, Credential { display_name: "Checkout backend".to_owned(), labels, ..Credential::default() });
@@ -65,7 +65,7 @@ pub(super) async fn correct_drift(stage: &Stage) -> Result<(), String> {
     let from = stage.simulator.call_count();
     stage.simulator.edit(CLIENT, ID, |it| {
         it.environments = vec!["production".to_owned()];
-        it.updater = "identities/somebody-else".to_owned();
+        "identities/somebody-else".clone_into(&mut it.updater);
     });
     println!(
         "(environments are now [production]; it would be found within the interval, 10 minutes: we ask for a look)"
@@ -104,7 +104,7 @@ pub(super) async fn rotate_secret(stage: &Stage) -> Result<(), String> {
 }
 
 /// What cannot work fails at once.
-pub(super) async fn refuse_bad_manifest(stage: &Stage) -> Result<(), String> {
+pub(super) fn refuse_bad_manifest(stage: &Stage) -> Result<(), String> {
     heading("5. A manifest that cannot work fails at kubectl apply");
     let bad = manifest("  interval: 10d\n")
         .replace("name: checkout-backend", "name: bad")
@@ -136,7 +136,7 @@ pub(super) async fn conflict(stage: &Stage) -> Result<(), String> {
 }
 
 /// What a person sees in the end.
-pub(super) async fn table(stage: &Stage) -> Result<(), String> {
+pub(super) fn table(stage: &Stage) -> Result<(), String> {
     heading("7. What is wrong with which credential");
     let table = stage.kubectl(&["get", "ccc", "-n", NAMESPACE, "-o", "wide"], "")?;
     check(table.contains("InSync") && table.contains("Conflict"), "the table says so")
