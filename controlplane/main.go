@@ -57,8 +57,8 @@ func run() (err error) {
 			return err
 		}
 	}
-	// Throwaway data needs no orderly end; a restart for a test must not wait for open watches.
-	api.Configure().Set("shutdown-delay-duration", "0s").Set("shutdown-watch-termination-grace-period", "0s")
+	// With a period of its own the API server ends open watches; without, it waits for them for a minute.
+	api.Configure().Set("shutdown-delay-duration", "0s").Set("shutdown-watch-termination-grace-period", "1s")
 
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)

@@ -27,6 +27,7 @@ pub struct ControllerMetrics {
     detected: Family<FieldLabel, Counter>,
     corrected: Family<FieldLabel, Counter>,
     status_writes: Counter,
+    in_progress: Gauge,
     resources: Family<ReasonLabel, Gauge>,
     leader: Gauge,
 }
@@ -55,6 +56,7 @@ impl ControllerMetrics {
             detected: Family::default(),
             corrected: Family::default(),
             status_writes: Counter::default(),
+            in_progress: Gauge::default(),
             resources: Family::default(),
             leader: Gauge::default(),
         };
@@ -65,6 +67,11 @@ impl ControllerMetrics {
         registry.register("drift_detected", "Managed fields that were found to differ", metrics.detected.clone());
         registry.register("drift_corrected", "Managed fields that were written and taken", metrics.corrected.clone());
         registry.register("status_writes", "Statuses written to the API server", metrics.status_writes.clone());
+        registry.register(
+            "reconciles_in_progress",
+            "Passes in hand, those included that wait for their turn at the account",
+            metrics.in_progress.clone(),
+        );
         registry.register("resources", "Resources by the reason of their Ready condition", metrics.resources.clone());
         registry.register("leader", "Whether this replica is the one that writes (0 or 1)", metrics.leader.clone());
         metrics
@@ -73,7 +80,9 @@ impl ControllerMetrics {
     /// Counts and times a pass.
     pub(crate) async fn measured<T: HasOutcome>(&self, pass: impl Future<Output = T>) -> T {
         let began = Instant::now();
+        self.in_progress.inc();
         let outcome = pass.await;
+        self.in_progress.dec();
         self.duration.observe(began.elapsed().as_secs_f64());
         self.reconciles.get_or_create(&OutcomeLabel { outcome: outcome.label() }).inc();
         outcome

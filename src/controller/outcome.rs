@@ -3,7 +3,7 @@
 use crate::api::condition::Reason;
 use crate::api::status::WrittenSecret;
 use crate::confidence::wire::{ClientCredential, Field};
-use crate::confidence::{Cause, Error};
+use crate::confidence::{Cause, Error, HoldCause};
 use crate::metrics::HasOutcome;
 use crate::plan::Look;
 
@@ -88,23 +88,33 @@ impl Problem {
 /// What an error of the account's client means to one resource.
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        let (reason, help) = match error.cause() {
-            Cause::InvalidRequest => (Reason::Rejected, Help::Person),
-            Cause::Forbidden => (Reason::Forbidden, Help::Person),
-            Cause::NotFound => (Reason::CredentialNotFound, Help::Person),
-            Cause::NotOffered => (Reason::NotOffered, Help::Person),
-            Cause::Unauthenticated => (Reason::Unauthenticated, Help::Account),
-            Cause::RateLimited => (Reason::RateLimited, Help::Account),
-            Cause::AccountHeld => (Reason::ServiceUnavailable, Help::Account),
-            Cause::Conflict | Cause::ServerError => (Reason::ServerError, Help::Time),
-            Cause::Unreachable => (Reason::Unreachable, Help::Time),
-            Cause::TlsFailed => (Reason::TlsFailed, Help::Time),
-            Cause::ConnectionLost => (Reason::ConnectionLost, Help::Time),
-            Cause::TimedOut => (Reason::TimedOut, Help::Time),
-            Cause::AnswerTooLarge | Cause::AnswerUnreadable => (Reason::AnswerUnreadable, Help::Time),
-            Cause::NotLeader => (Reason::ServiceUnavailable, Help::Nobody),
+        let (reason, help) = match (error.held(), error.cause()) {
+            (Some(HoldCause::Throttled), _) => (Reason::RateLimited, Help::Account),
+            (Some(HoldCause::Unauthenticated), _) => (Reason::Unauthenticated, Help::Account),
+            (Some(HoldCause::Down), _) => (Reason::ServiceUnavailable, Help::Account),
+            (None, cause) => of_one_call(cause),
         };
         Self { reason, message: error.to_string(), help, seen: None }
+    }
+}
+
+/// What a failure means that did not close the account's gate.
+fn of_one_call(cause: Cause) -> (Reason, Help) {
+    match cause {
+        Cause::InvalidRequest => (Reason::Rejected, Help::Person),
+        Cause::Forbidden => (Reason::Forbidden, Help::Person),
+        Cause::NotFound => (Reason::CredentialNotFound, Help::Person),
+        Cause::NotOffered => (Reason::NotOffered, Help::Person),
+        Cause::Conflict | Cause::ServerError => (Reason::ServerError, Help::Time),
+        Cause::Unreachable => (Reason::Unreachable, Help::Time),
+        Cause::TlsFailed => (Reason::TlsFailed, Help::Time),
+        Cause::ConnectionLost => (Reason::ConnectionLost, Help::Time),
+        Cause::TimedOut => (Reason::TimedOut, Help::Time),
+        Cause::AnswerTooLarge | Cause::AnswerUnreadable => (Reason::AnswerUnreadable, Help::Time),
+        Cause::RateLimited => (Reason::RateLimited, Help::Account),
+        Cause::Unauthenticated => (Reason::Unauthenticated, Help::Account),
+        Cause::AccountHeld => (Reason::ServiceUnavailable, Help::Account),
+        Cause::NotLeader => (Reason::ServiceUnavailable, Help::Nobody),
     }
 }
 

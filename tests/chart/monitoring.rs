@@ -20,7 +20,7 @@ const METRICS: &[&str] = &[
     "leader",
     "reconcile",
     "reconcile_duration_seconds",
-    "reconcile_queue_depth",
+    "reconciles_in_progress",
     "resources",
     "token_expiry_timestamp_seconds",
 ];

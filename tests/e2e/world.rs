@@ -28,15 +28,22 @@ pub struct World {
     pub simulator: Simulator,
     pub server: Running,
     pub files: tempfile::TempDir,
+    kubeconfig: PathBuf,
 }
 
 impl World {
     /// A world with a server that behaves as told.
     pub async fn new(config: Config) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
+        static CRD: OnceLock<()> = OnceLock::new();
         let plane = ControlPlane::shared();
+        CRD.get_or_init(|| install_crd(plane));
+        Self::on(plane, config).await
+    }
+
+    /// A world on a control plane of its own, to which the test may do what would disturb others.
+    pub async fn on(plane: &ControlPlane, config: Config) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
         let client = plane.client().await.unwrap();
-        install_crd(plane);
         let namespace = format!("e2e-{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let object = serde_json::from_value(json!({"metadata": {"name": namespace}})).unwrap();
         Api::<Namespace>::all(client.clone()).create(&PostParams::default(), &object).await.unwrap();
@@ -44,13 +51,13 @@ impl World {
         let server = simulator.start().await.unwrap();
         let files = tempfile::tempdir().unwrap();
         std::fs::write(files.path().join("token"), "test-token\n").unwrap();
-        Self { client, namespace, simulator, server, files }
+        Self { client, namespace, simulator, server, files, kubeconfig: plane.kubeconfig() }
     }
 
     /// The operator as it is started in these tests; flags may be added.
     pub fn program(&self) -> Program {
         Program::new(env!("CARGO_BIN_EXE_confidence-operator"))
-            .env("KUBECONFIG", ControlPlane::shared().kubeconfig())
+            .env("KUBECONFIG", &self.kubeconfig)
             .args(["--listen", "127.0.0.1:0", "--watch-namespace", &self.namespace])
             .args(["--confidence-url", &self.server.url()])
             .args(["--requests-per-second", "1000"])
@@ -187,13 +194,10 @@ impl Drop for World {
     }
 }
 
-fn install_crd(plane: &ControlPlane) {
-    static INSTALLED: OnceLock<()> = OnceLock::new();
-    INSTALLED.get_or_init(|| {
-        let crds = concat!(env!("CARGO_MANIFEST_DIR"), "/crds");
-        run(plane, &["apply", "--server-side", "-f", crds]);
-        run(plane, &["wait", "--for=condition=Established", "crd/confidenceclientcredentials.iam.confidence.dev"]);
-    });
+pub fn install_crd(plane: &ControlPlane) {
+    let crds = concat!(env!("CARGO_MANIFEST_DIR"), "/crds");
+    run(plane, &["apply", "--server-side", "-f", crds]);
+    run(plane, &["wait", "--for=condition=Established", "crd/confidenceclientcredentials.iam.confidence.dev"]);
 }
 
 /// Runs kubectl; answers what it printed.

@@ -1,0 +1,38 @@
+//! The API server away and back.
+
+use confidence_simulator::{CallKind, Config, Fault, FaultKind};
+use serde_json::json;
+use testbed::ControlPlane;
+
+use crate::world::{CLIENT, World, install_crd, status};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_made_while_the_api_server_is_away_is_reported_when_it_is_back_and_not_made_again() {
+    // Its own control plane: this one goes away.
+    let plane = tokio::task::spawn_blocking(ControlPlane::start).await.unwrap().unwrap();
+    install_crd(&plane);
+    let world = World::on(&plane, Config::default()).await;
+    world.seed("away");
+    let _operator = world.operator(&["--interval", "1s"]);
+    world.apply("away", json!({"sdkType": "BACKEND"})).await;
+    let before = world.until_reason("away", "InSync").await;
+    // The update waits at Confidence until the API server is gone.
+    world.simulator.fault(Fault::always(FaultKind::Slow { milliseconds: 4000 }).on(CallKind::Update).times(1));
+    world.simulator.edit(CLIENT, "away", |it| it.sdk_type = "FRONTEND".to_owned());
+    world.until_calls(|calls| calls.iter().filter(|call| call.kind == CallKind::Update).count() == 2).await;
+    plane.stop_api_server().unwrap();
+    world
+        .until_calls(|calls| {
+            calls.iter().filter(|call| call.kind == CallKind::Update && call.status.is_some()).count() == 2
+        })
+        .await;
+    plane.start_api_server().unwrap();
+    let after = world.until("away", |it| status(it).last_update != status(&before).last_update).await;
+    let update_time = world.credential("away").update_time;
+    assert_eq!(status(&after).last_update.map(|it| it.time.0), update_time, "what was done is not forgotten");
+    assert_eq!(world.updates().len(), 2);
+    // And it goes on as before: a new spec is seen and served.
+    world.apply("away", json!({"sdkType": "FRONTEND"})).await;
+    world.until_reason("away", "InSync").await;
+    assert_eq!(world.updates().len(), 3);
+}
