@@ -27,6 +27,9 @@ const BURST: u32 = 25;
 /// How long it takes until one more event may be told on its own.
 const REFILL: Duration = Duration::from_secs(6);
 
+/// How long writing one may take: no pass waits longer for what is not the truth, but its announcement.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// The API server allows notes of 1 KiB.
 const MAX_NOTE_BYTES: usize = 1000;
 
@@ -131,8 +134,10 @@ impl Events {
         let namespace = regarding.namespace.clone().unwrap_or_default();
         let event = event(draft, regarding, &self.instance, Timestamp::now());
         let api: Api<Event> = Api::namespaced(self.client.clone(), &namespace);
-        if let Err(error) = api.create(&PostParams::default(), &event).await {
-            tracing::debug!(%error, %namespace, "an event could not be written");
+        match tokio::time::timeout(WRITE_TIMEOUT, api.create(&PostParams::default(), &event)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::debug!(%error, %namespace, "an event could not be written"),
+            Err(_) => tracing::debug!(%namespace, "an event could not be written in time"),
         }
     }
 }

@@ -64,10 +64,9 @@ pub(super) struct Reported {
     pub(super) status: ConfidenceClientCredentialStatus,
 }
 
-/// An outcome that could not be reported yet.
+/// An outcome that could not be reported yet. It speaks of the spec that was last asked for: a newer one forgets it.
 #[derive(Clone, Debug)]
 pub(super) struct Unreported {
-    pub(super) generation: Option<i64>,
     pub(super) outcome: Outcome,
 }
 

@@ -41,18 +41,27 @@ async fn reconcile(object: Arc<ConfidenceClientCredential>, context: Arc<Context
     if object.metadata.deletion_timestamp.is_some() || context.is_stopping() {
         return Ok(Action::await_change());
     }
-    let (urgency, unreported) = match context.memory.begin(&object) {
+    let (asked, unreported) = match context.memory.begin(&object) {
         Turn::Wait(wait) => return Ok(Action::requeue(wait)),
-        Turn::Go { asked, unreported } => (if asked { Urgency::Write } else { Urgency::Check }, unreported),
+        Turn::Go { asked, unreported } => (asked, unreported),
     };
     let _working = context.progress.begin();
-    let outcome = match unreported.filter(|it| it.generation == object.metadata.generation) {
-        Some(unreported) => unreported.outcome,
-        None => context.metrics.measured(pass(&object, urgency, &context)).await,
+    let next = match unreported {
+        // What was done before is told before anything else is; only if nobody asks for more is that all.
+        Some(unreported) => {
+            let next = report(&object, unreported.outcome, &context).await;
+            if asked { turn(&object, Urgency::Write, &context).await } else { next }
+        }
+        None => turn(&object, if asked { Urgency::Write } else { Urgency::Check }, &context).await,
     };
-    let next = report(&object, outcome, &context).await;
     let wait = context.memory.end(&ObjectRef::from_obj(object.as_ref()), next);
     Ok(wait.map_or_else(Action::await_change, Action::requeue))
+}
+
+/// A pass and its report.
+async fn turn(object: &Arc<ConfidenceClientCredential>, urgency: Urgency, context: &Context) -> Next {
+    let outcome = context.metrics.measured(pass(object, urgency, context)).await;
+    report(object, outcome, context).await
 }
 
 /// One pass over one resource.
@@ -117,8 +126,7 @@ async fn report(object: &Arc<ConfidenceClientCredential>, outcome: Outcome, cont
         }
         Err(error) => {
             tracing::warn!(resource = %object.name_any(), namespace = object.namespace(), %error, "status not written");
-            let unreported = Unreported { generation: object.metadata.generation, outcome };
-            context.memory.keep(&ObjectRef::from_obj(object.as_ref()), unreported);
+            context.memory.keep(&ObjectRef::from_obj(object.as_ref()), Unreported { outcome });
             Next::Backoff
         }
     }

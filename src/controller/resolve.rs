@@ -1,5 +1,7 @@
 //! First stage: from the spec, and the Secret that it names, to what is asked of the credential.
 
+use std::time::Duration;
+
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, ResourceExt};
 
@@ -11,6 +13,9 @@ use crate::api::{ConfidenceClientCredential, ConfidenceClientCredentialSpec};
 use crate::confidence::name::CredentialName;
 use crate::confidence::wire::SdkType;
 use crate::plan::{Desired, DesiredSecret};
+
+/// How long reading a Secret may take: kube's client repeats some failures by itself, for longer than a pass should wait.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the resource asks for, complete and usable.
 #[derive(Debug)]
@@ -64,7 +69,14 @@ async fn read_secret(
 ) -> Result<DesiredSecret, Problem> {
     let namespace = object.namespace().unwrap_or_default();
     let api: Api<Secret> = Api::namespaced(context.client.clone(), &namespace);
-    match api.get_opt(&reference.name).await {
+    let read = tokio::time::timeout(READ_TIMEOUT, api.get_opt(&reference.name)).await;
+    let Ok(read) = read else {
+        return Err(Problem::retrying(
+            Reason::SecretUnreadable,
+            format!("spec.clientSecret: the API server did not give Secret {namespace}/{} in time", reference.name),
+        ));
+    };
+    match read {
         Ok(Some(secret)) => {
             context.index.secret_read(&namespace, &reference.name, &secret.resource_version().unwrap_or_default());
             value_of(&secret, reference)

@@ -17,6 +17,7 @@ mod program;
 mod reconcile;
 mod replicas;
 mod secrets;
+mod service_account;
 mod triggers;
 mod validation;
 mod world;

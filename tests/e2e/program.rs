@@ -1,5 +1,7 @@
 //! The program: flags, credentials, endpoints, the end.
 
+use std::io::Write;
+use std::process::Stdio;
 use std::time::Duration;
 
 use assert_cmd::Command;
@@ -184,5 +186,54 @@ async fn the_endpoints_tell_that_it_is_alive_and_ready_and_what_it_did() {
         r#"confidence_operator_resources{reason="InSync"} 1"#,
     ] {
         assert!(metrics.contains(line), "{line} is missing in\n{metrics}");
+    }
+    every_metric_that_the_chart_asks_for_is_there(&metrics);
+    let mut promtool = std::process::Command::new(testbed::Tool::Promtool.find().unwrap());
+    let mut promtool = promtool
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    promtool.stdin.take().unwrap().write_all(as_prometheus_text(&metrics).as_bytes()).unwrap();
+    let output = promtool.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}{metrics}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Promtool's linter reads the older text format, in which a family of counters is named with its suffix and there is no
+/// type for information.
+fn as_prometheus_text(metrics: &str) -> String {
+    let types: std::collections::HashMap<&str, &str> =
+        metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')).collect();
+    let line = |line: &str| {
+        let Some((kind, name, rest)) = line.strip_prefix("# ").and_then(|line| {
+            let (kind, rest) = line.split_once(' ')?;
+            let (name, rest) = rest.split_once(' ')?;
+            Some((kind, name, rest))
+        }) else {
+            return line.trim_end_matches("# EOF").to_owned();
+        };
+        match types[name] {
+            "counter" => format!("# {kind} {name}_total {rest}"),
+            "info" => format!("# {kind} {name}_info {}", rest.replace("info", "gauge")),
+            _ => line.to_owned(),
+        }
+    };
+    metrics.lines().map(|it| line(it) + "\n").collect()
+}
+
+/// The alerts and the dashboard ask for nothing that the binary does not tell.
+fn every_metric_that_the_chart_asks_for_is_there(metrics: &str) {
+    let monitoring = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/confidence-operator/files/monitoring");
+    for file in ["alerts.yaml", "dashboard.json"] {
+        let text = std::fs::read_to_string(format!("{monitoring}/{file}")).unwrap();
+        let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        for name in words.filter(|word| word.starts_with("confidence_operator_")) {
+            // One that has no value yet is announced all the same.
+            let family = ["_total", "_bucket", "_sum", "_count", "_info"].iter().find_map(|it| name.strip_suffix(it));
+            let announced = format!("# TYPE {} ", family.unwrap_or(name));
+            assert!(metrics.contains(&announced), "{file} asks for {name}, which is not in\n{metrics}");
+        }
     }
 }

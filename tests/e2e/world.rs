@@ -28,7 +28,8 @@ pub struct World {
     pub simulator: Simulator,
     pub server: Running,
     pub files: tempfile::TempDir,
-    kubeconfig: PathBuf,
+    /// Who the operator is to the API server: the administrator, unless a test says otherwise.
+    pub kubeconfig: PathBuf,
 }
 
 impl World {
