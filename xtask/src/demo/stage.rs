@@ -62,8 +62,7 @@ impl Stage {
     fn prepare(&mut self) -> Result<(), String> {
         self.installed_crd =
             self.try_kubectl(&["get", "crd", "confidenceclientcredentials.iam.confidence.dev"], "").is_err();
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crds");
-        self.kubectl(&["apply", "-f", &root.to_string_lossy()], "")?;
+        self.kubectl(&["apply", "-f", "crds/"], "")?;
         self.kubectl(&["create", "namespace", NAMESPACE], "")?;
         Ok(())
     }
@@ -95,6 +94,7 @@ impl Stage {
     /// Runs kubectl; what it said, or what it said was wrong.
     pub(super) fn try_kubectl(&self, arguments: &[&str], input: &str) -> Result<String, String> {
         let mut child = Command::new(self.kubectl_program())
+            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
             .env("KUBECONFIG", self.kubeconfig())
             .args(arguments)
             .stdin(Stdio::piped())
@@ -149,7 +149,8 @@ impl Stage {
         let ended = self.operator.terminate(Duration::from_secs(15))?;
         check(ended.success(), &format!("the operator ended in good order ({ended})"))?;
         if self.plane.is_none() {
-            self.kubectl(&["delete", "namespace", NAMESPACE], "")?;
+            self.kubectl(&["delete", "ccc,secrets", "--all", "-n", NAMESPACE], "")?;
+            self.kubectl(&["delete", "namespace", NAMESPACE, "--wait=false"], "")?;
             if self.installed_crd {
                 self.kubectl(&["delete", "crd", "confidenceclientcredentials.iam.confidence.dev"], "")?;
             }
