@@ -1,8 +1,8 @@
-//! The API server away and back.
+//! The API server away and back, and without the CRD.
 
 use confidence_simulator::{CallKind, Config, Fault, FaultKind};
 use serde_json::json;
-use testbed::ControlPlane;
+use testbed::{ControlPlane, Deadline, eventually};
 
 use crate::world::{CLIENT, World, install_crd, status};
 
@@ -35,4 +35,20 @@ async fn an_update_made_while_the_api_server_is_away_is_reported_when_it_is_back
     world.apply("away", json!({"sdkType": "FRONTEND"})).await;
     world.until_reason("away", "InSync").await;
     assert_eq!(world.updates().len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_crd_the_operator_is_not_ready_says_so_and_goes_on_when_it_comes() {
+    let plane = tokio::task::spawn_blocking(ControlPlane::start).await.unwrap().unwrap();
+    let world = World::on(&plane, Config::default()).await;
+    world.seed("early");
+    let operator = world.operator(&[]);
+    let ready = async || crate::program::get(&operator, "/readyz").await;
+    let (status, said) = eventually("it says why", Deadline::default(), ready, |(_, said)| said.contains("CRD")).await;
+    assert_eq!((status, said.contains("is not installed")), (503, true), "{said}");
+    assert_eq!(crate::program::get(&operator, "/livez").await.0, 200);
+    install_crd(&plane);
+    world.apply("early", json!({"sdkType": "BACKEND"})).await;
+    world.until_reason("early", "InSync").await;
+    assert_eq!(crate::program::get(&operator, "/readyz").await.0, 200);
 }

@@ -29,3 +29,31 @@ async fn the_older_resource_owns_the_credential_and_the_next_takes_over_when_it_
     world.until_reason("b-younger", "InSync").await;
     assert_eq!(world.credential("shared").display_name, "Younger");
 }
+
+#[tokio::test]
+async fn of_two_watched_namespaces_each_is_served_and_a_conflict_between_them_is_found() {
+    let world = World::new(Config::default()).await;
+    let mut other = World::new(Config::default()).await;
+    for id in ["mine", "yours", "both"] {
+        world.seed(id);
+    }
+    let _operator = world.operator(&["--watch-namespace", &other.namespace]);
+    other.simulator = world.simulator.clone();
+    world.apply("mine", json!({"sdkType": "BACKEND"})).await;
+    other.apply("yours", json!({"sdkType": "FRONTEND"})).await;
+    world.until_reason("mine", "InSync").await;
+    other.until_reason("yours", "InSync").await;
+    world.apply("both", json!({"displayName": "First"})).await;
+    world.until_reason("both", "InSync").await;
+    // A creation time has whole seconds; of the same second, the first by namespace owns it.
+    other.apply("both", json!({"displayName": "Second"})).await;
+    let (first, second) = (world.api().get("both").await.unwrap(), other.api().get("both").await.unwrap());
+    let (owner, loser) = if order(&first) < order(&second) { (&world, &other) } else { (&other, &world) };
+    let object = loser.until_reason("both", "Conflict").await;
+    assert!(message(&object).contains(&format!("{}/both", owner.namespace)), "{}", message(&object));
+    owner.until_reason("both", "InSync").await;
+}
+
+fn order(object: &confidence_operator::api::ConfidenceClientCredential) -> (Option<jiff::Timestamp>, Option<String>) {
+    (object.metadata.creation_timestamp.as_ref().map(|it| it.0), object.metadata.namespace.clone())
+}
