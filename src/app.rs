@@ -121,7 +121,7 @@ async fn run(flags: RunFlags, account: AccountSettings, transport: HttpTransport
     if won {
         metrics.set_leader(true);
         let context = Context::new(client, confidence, guard, metrics, progress, settings(&flags));
-        let work = controller::run(Arc::new(context), store, readiness, stop);
+        let work = Box::pin(controller::run(Arc::new(context), store, readiness, stop));
         cleanly = work_while_leading(work, candidate.as_mut()).await;
     }
     if let Some(candidate) = &mut candidate {
@@ -179,6 +179,7 @@ fn settings(flags: &RunFlags) -> Settings {
         last_seen_resolution: flags.last_seen_resolution,
         namespaces: flags.watch_namespaces.clone(),
         instance: instance(),
+        pod: std::env::var("POD_NAMESPACE").ok().zip(std::env::var("POD_NAME").ok()),
         seed: None,
     }
 }

@@ -28,6 +28,8 @@ pub struct Settings {
     pub namespaces: Vec<String>,
     /// Who writes, in events: the name of the pod or the host.
     pub instance: String,
+    /// The namespace and the name of the pod, if there is one: what concerns the whole account is told about it.
+    pub pod: Option<(String, String)>,
     /// Makes jitter repeatable, in tests.
     pub seed: Option<u64>,
 }

@@ -20,6 +20,7 @@ use super::outcome::{Help, Outcome};
 use super::publish::FIELD_MANAGER;
 use crate::api::condition::{Type, find};
 use crate::api::{ConfidenceClientCredential, ConfidenceClientCredentialStatus as Status};
+use crate::confidence::HoldCause;
 
 /// So many events at once; then one more each [`REFILL`].
 const BURST: u32 = 25;
@@ -120,6 +121,35 @@ impl Events {
                 self.write(draft, &regarding).await;
             }
         }
+    }
+
+    /// Tells that the account is held back, or no longer is: about the operator's pod, for it concerns no one resource.
+    pub(super) async fn tell_account(&self, namespace: &str, pod: &str, held: Option<HoldCause>) {
+        let (warning, reason, note) = match held {
+            None => (false, "AccountOpen", "requests to Confidence go through again"),
+            Some(HoldCause::Throttled) => {
+                (true, "RateLimited", "the account is over its rate limit: requests wait as long as Confidence asks")
+            }
+            Some(HoldCause::Down) => (
+                true,
+                "ServiceUnavailable",
+                "Confidence fails for the whole account: one request in a while finds out when it is back",
+            ),
+            Some(HoldCause::Unauthenticated) => (
+                true,
+                "Unauthenticated",
+                "Confidence refuses the operator's credentials: renew the token or the client secret that it was given",
+            ),
+        };
+        let regarding = ObjectReference {
+            api_version: Some("v1".to_owned()),
+            kind: Some("Pod".to_owned()),
+            name: Some(pod.to_owned()),
+            namespace: Some(namespace.to_owned()),
+            ..ObjectReference::default()
+        };
+        self.write(Draft { warning, reason: reason.to_owned(), action: "Request", note: note.to_owned() }, &regarding)
+            .await;
     }
 
     /// Tells what was held back, as sums.

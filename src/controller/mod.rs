@@ -24,6 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
+use tracing::Instrument;
 
 use self::memory::{Turn, Unreported};
 use self::outcome::{Applied, Help, Outcome, Problem};
@@ -60,8 +61,14 @@ async fn reconcile(object: Arc<ConfidenceClientCredential>, context: Arc<Context
 
 /// A pass and its report.
 async fn turn(object: &Arc<ConfidenceClientCredential>, urgency: Urgency, context: &Context) -> Next {
-    let outcome = context.metrics.measured(pass(object, urgency, context)).await;
-    report(object, outcome, context).await
+    let id = format!("{:08x}", fastrand::u32(..));
+    let work = async {
+        let outcome = context.metrics.measured(pass(object, urgency, context)).await;
+        count(&outcome, context);
+        report(object, outcome, context).await
+    };
+    // Every line of a pass carries its id, so that the passes over one resource can be told apart.
+    work.instrument(tracing::info_span!("pass", id)).await
 }
 
 /// One pass over one resource.
@@ -114,7 +121,6 @@ async fn report(object: &Arc<ConfidenceClientCredential>, outcome: Outcome, cont
     if matches!(&outcome, Outcome::Failed(problem) if problem.help == Help::Nobody) {
         return Next::Backoff;
     }
-    count(&outcome, context);
     match publish::publish(object, &outcome, context).await {
         Ok(published) => {
             // Told only by the replica that works: another may by now.

@@ -151,18 +151,13 @@ fn same_trouble(before: &Status, facts: &Facts, problem: &Problem) -> Option<Vec
     if !passing(problem.help) || !told || !same_kind || more_is_known || ready.observed_generation != facts.generation {
         return None;
     }
-    before.conditions.iter().map(standing).collect()
-}
-
-/// A condition that stays as it is.
-fn standing(condition: &k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition) -> Option<Verdict> {
-    Verdict::read(condition)
+    before.conditions.iter().map(Verdict::read).collect()
 }
 
 /// Drift is as it was last seen: a look that failed saw nothing.
 fn drifted_after_failure(before: &Status, problem: &Problem) -> Option<Verdict> {
     match &problem.seen {
-        None => find(&before.conditions, Type::Drifted).and_then(standing),
+        None => find(&before.conditions, Type::Drifted).and_then(Verdict::read),
         Some(seen) if seen.2.is_empty() => None,
         Some(seen) => Some(Verdict {
             r#type: Type::Drifted,

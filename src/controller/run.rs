@@ -178,16 +178,28 @@ async fn watch_secrets(context: &Context, wake: &UnboundedSender<Key>) {
     }
 }
 
-/// When the account's gate opens, those that wait for it go on.
+/// When the account's gate opens, those that wait for it go on; that it opened or closed is told once, about the pod.
 async fn watch_account(context: &Context, wake: &UnboundedSender<Key>) {
     let mut account = context.confidence.account();
+    let mut told = None;
     while account.changed().await.is_ok() {
-        let open = matches!(*account.borrow_and_update(), AccountState::Open);
-        if open {
+        let state = *account.borrow_and_update();
+        let held = match state {
+            AccountState::Open => None,
+            AccountState::Held { cause, .. } => Some(cause),
+        };
+        if held.is_none() {
             for key in context.memory.wake_held() {
                 let _ = wake.unbounded_send(key);
             }
         }
+        // A probe that failed only makes the window longer: that is no news.
+        if held != told
+            && let Some((namespace, name)) = &context.settings.pod
+        {
+            context.events.tell_account(namespace, name, held).await;
+        }
+        told = held;
     }
     std::future::pending::<()>().await;
 }

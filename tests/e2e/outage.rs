@@ -17,7 +17,8 @@ async fn an_outage_costs_each_resource_at_most_one_status_write_out_and_one_back
         world.seed(id);
         world.apply(id, json!({})).await;
     }
-    let operator = world.operator(&["--interval", "2s"]);
+    let program = world.program().arg("--token-file").arg(world.file("token")).args(["--interval", "2s"]);
+    let operator = program.env("POD_NAMESPACE", &world.namespace).env("POD_NAME", "operator-0").start().unwrap();
     for id in &ids {
         world.until_reason(id, "InSync").await;
     }
@@ -38,6 +39,9 @@ async fn an_outage_costs_each_resource_at_most_one_status_write_out_and_one_back
     }
     let writes = metric(&operator, "confidence_operator_status_writes_total").await - before;
     let most = f64::from(u32::try_from(2 * RESOURCES).unwrap());
+    let about_the_account = async || world.event_reasons("operator-0").await;
+    let told = eventually("events", Deadline::default(), about_the_account, |it| it.len() >= 2).await;
+    assert_eq!(told, ["ServiceUnavailable", "AccountOpen"], "one event out and one back, for all resources together");
     assert!(writes <= most, "{writes} status writes for {RESOURCES} resources");
     assert!(during <= 20, "{during} calls while the account was held back");
 }
