@@ -1,7 +1,7 @@
 //! The command line: every flag has an environment variable, a default and a sentence.
 
 // The docs of the flags are their --help: text for a terminal, without the marks of Markdown.
-#![allow(clippy::doc_markdown, rustdoc::bare_urls)]
+#![allow(clippy::doc_markdown, rustdoc::bare_urls, rustdoc::invalid_html_tags)]
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;

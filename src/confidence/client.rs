@@ -1,5 +1,5 @@
 //! The account's client: the calls, and the one thing of theirs that is tried again here because it is no matter of any
-//! one credential, the shape of labels. How a call is made is in [`super::caller`].
+//! one credential, the shape of labels. How a call is made is in `caller`.
 
 use std::sync::{Arc, Weak};
 

@@ -121,3 +121,66 @@ pub(super) fn remember_secret(
         context.memory.set_secret(key, context.memory.digest(secret.value.expose_secret()));
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::plan::{Desired, DesiredSecret};
+
+    fn resolved() -> Resolved {
+        let secret = DesiredSecret {
+            value: "s".into(),
+            uid: "u".to_owned(),
+            resource_version: "2".to_owned(),
+            key: "k".to_owned(),
+        };
+        Resolved {
+            name: "clients/c/credentials/k".parse().unwrap(),
+            desired: Desired {
+                display_name: "x".to_owned(),
+                environments: None,
+                labels: None,
+                sdk_type: None,
+                client_secret: Some(secret),
+            },
+            policy: DriftPolicy::Correct,
+        }
+    }
+
+    fn recorded(look: Look, written: Option<&WrittenSecret>, differs: &[Field], wrote: bool) -> Option<WrittenSecret> {
+        let answer = br#"{"displayName":"x","updateTime":"2026-01-01T00:00:00Z"}"#;
+        let answer = ClientCredential::from_json(answer).unwrap();
+        let knowledge = Knowledge { look, policy: DriftPolicy::Correct, written, same_value: false };
+        secret_record(&resolved(), &answer, knowledge, differs, wrote)
+    }
+
+    fn earlier() -> WrittenSecret {
+        let time = Some(Time("2025-01-01T00:00:00Z".parse().unwrap()));
+        WrittenSecret { uid: "u".to_owned(), resource_version: "1".to_owned(), key: "k".to_owned(), update_time: time }
+    }
+
+    #[test]
+    fn a_written_secret_is_recorded_with_the_update_time_that_was_answered() {
+        let record = recorded(Look::Read, None, &[], true).unwrap();
+        assert_eq!(record.resource_version, "2");
+        assert_eq!(record.update_time.unwrap().0.to_string(), "2026-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn where_looking_moves_the_update_time_none_is_recorded() {
+        assert_eq!(recorded(Look::Update, None, &[], true).unwrap().update_time, None);
+    }
+
+    #[test]
+    fn a_secret_that_was_not_taken_or_never_written_is_not_recorded_as_written() {
+        assert_eq!(recorded(Look::Read, Some(&earlier()), &[Field::ClientSecret], true), Some(earlier()));
+        assert_eq!(recorded(Look::Read, None, &[], false), None);
+    }
+
+    #[test]
+    fn a_new_version_with_the_same_value_is_recorded_and_the_update_time_kept() {
+        let record = recorded(Look::Read, Some(&earlier()), &[], false).unwrap();
+        assert_eq!((record.resource_version.as_str(), record.update_time), ("2", earlier().update_time));
+    }
+}

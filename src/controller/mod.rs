@@ -1,7 +1,7 @@
 //! The controller: the only place that knows both Kubernetes and Confidence.
 //!
-//! A pass over one resource reads top to bottom in [`pass`]: resolve the spec, observe the credential, apply the plan; its
-//! [`Outcome`](outcome::Outcome) is all that a status is made from. One file a stage; what is remembered between passes is
+//! A pass over one resource reads top to bottom in `pass`: resolve the spec, observe the credential, apply the plan; its
+//! `Outcome` is all that a status is made from. One file a stage; what is remembered between passes is
 //! in `memory`, when the next one comes in `schedule`, and what the watches feed in `index`.
 
 mod apply;

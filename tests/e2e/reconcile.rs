@@ -33,13 +33,15 @@ async fn a_credential_that_differs_is_updated_with_exactly_the_fields_that_diffe
 async fn nothing_changed_is_no_update_and_no_status_write() {
     let world = World::new(Config::default()).await;
     world.seed("quiet");
-    let _operator = world.operator(&["--interval", "1s"]);
+    let operator = world.operator(&["--interval", "1s"]);
     world.apply("quiet", json!({})).await;
     let before = world.until_reason("quiet", "InSync").await;
     let looks = world.calls(CallKind::Get).len();
     world.until_calls(|calls| calls.iter().filter(|call| call.kind == CallKind::Get).count() >= looks + 4).await;
     let after = world.api().get("quiet").await.unwrap();
     assert_eq!(version(&after), version(&before));
+    // The API server keeps the version where a write changes nothing: it must not even be asked.
+    assert_eq!(crate::program::metric(&operator, "confidence_operator_status_writes_total").await, 1.0);
     assert!(world.updates().is_empty());
 }
 

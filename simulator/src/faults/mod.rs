@@ -1,7 +1,7 @@
 //! Misbehaviour: which calls it meets, how often, and what it is.
 //!
-//! A fault acts at one of three moments: in place of the server's work ([`FaultKind::instead`]), in the middle of a write
-//! ([`FaultKind::not_taken`]), or on the answer ([`FaultKind::spoil`]). Which call meets which fault is decided once, when
+//! A fault acts at one of three moments: in place of the server's work (`FaultKind::instead`), in the middle of a write
+//! (`FaultKind::not_taken`), or on the answer (`FaultKind::spoil`). Which call meets which fault is decided once, when
 //! the call arrives.
 
 mod damage;
