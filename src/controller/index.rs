@@ -30,8 +30,16 @@ struct Inner {
     claims: HashMap<CredentialName, BTreeSet<Claim>>,
     /// The resources that take their secret from a Secret.
     users: HashMap<SecretName, HashSet<Key>>,
-    /// The version of each such Secret that was last seen, so that a relist triggers nothing.
-    versions: HashMap<SecretName, String>,
+    /// The version of each such Secret that is known, so that a relist triggers nothing.
+    versions: HashMap<SecretName, Version>,
+}
+
+/// A version of a Secret; none where it is known not to exist.
+#[derive(Clone, Debug)]
+struct Version {
+    version: Option<String>,
+    /// Whether a pass has read it, or one that a pass will read instead: else only the watch has named it.
+    read: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -72,27 +80,39 @@ impl Index {
         lock(&self.inner).owner(credential).filter(|owner| owner != key)
     }
 
-    /// Remembers the version of a Secret that a pass has read: the watch's news of it is none.
-    pub(super) fn secret_read(&self, namespace: &str, name: &str, version: &str) {
+    /// Remembers the version of a Secret that a pass has read, none where there is no such Secret: the watch's news of it is
+    /// none. Tells whether the watch has named another version before anybody read one, which may be a newer one.
+    pub(super) fn secret_read(&self, namespace: &str, name: &str, version: Option<&str>) -> bool {
         let secret = (namespace.to_owned(), name.to_owned());
         let mut inner = lock(&self.inner);
-        if inner.users.contains_key(&secret) {
-            inner.versions.insert(secret, version.to_owned());
+        if !inner.users.contains_key(&secret) {
+            return false;
         }
+        let read = Version { version: version.map(str::to_owned), read: true };
+        let before = inner.versions.insert(secret, read.clone());
+        before.is_some_and(|before| !before.read && before.version != read.version)
     }
 
-    /// The resources that a new version of a Secret concerns; none where the version is not new.
+    /// The resources that news of a Secret concerns: those that use it, if the version (none: it is gone) is another than
+    /// the one that was read. Before anybody has read one there is no news: the first pass is still to come, or under way.
     pub(super) fn secret_changed(&self, namespace: &str, name: &str, version: Option<&str>) -> Vec<Key> {
         let secret = (namespace.to_owned(), name.to_owned());
         let mut inner = lock(&self.inner);
         let Some(users) = inner.users.get(&secret).map(|users| users.iter().cloned().collect()) else {
             return Vec::new();
         };
-        let before = match version {
-            Some(version) => inner.versions.insert(secret, version.to_owned()),
-            None => inner.versions.remove(&secret),
-        };
-        if version.is_some() && before.as_deref() == version { Vec::new() } else { users }
+        let version = version.map(str::to_owned);
+        match inner.versions.get_mut(&secret) {
+            None => {
+                inner.versions.insert(secret, Version { version, read: false });
+                Vec::new()
+            }
+            Some(known) if known.version == version => Vec::new(),
+            Some(known) => {
+                known.version = version;
+                if known.read { users } else { Vec::new() }
+            }
+        }
     }
 }
 
@@ -241,15 +261,6 @@ mod tests {
         assert!(index.apply(&object("b", 2, CREDENTIAL)).is_empty());
     }
 
-    #[test]
-    fn a_version_that_was_read_is_no_news() {
-        let index = Index::default();
-        index.apply(&user_of_s());
-        index.secret_read("ns", "s", "1");
-        assert!(index.secret_changed("ns", "s", Some("1")).is_empty());
-        assert_eq!(index.secret_changed("ns", "s", Some("2")), [key("a")]);
-    }
-
     fn user_of_s() -> ConfidenceClientCredential {
         let mut user = object("a", 1, CREDENTIAL);
         user.spec.client_secret =
@@ -257,17 +268,54 @@ mod tests {
         user
     }
 
-    #[test]
-    fn a_secret_concerns_its_users_once_a_version() {
+    fn index_with_user() -> Index {
         let index = Index::default();
         index.apply(&user_of_s());
-        assert_eq!(index.secret_changed("ns", "s", Some("1")), [key("a")]);
+        index
+    }
+
+    #[test]
+    fn a_version_that_was_read_is_no_news_and_another_is_once() {
+        let index = index_with_user();
+        assert!(!index.secret_read("ns", "s", Some("1")));
         assert!(index.secret_changed("ns", "s", Some("1")).is_empty());
         assert_eq!(index.secret_changed("ns", "s", Some("2")), [key("a")]);
+        assert!(index.secret_changed("ns", "s", Some("2")).is_empty());
         assert_eq!(index.secret_changed("ns", "s", None), [key("a")]);
         assert!(index.secret_changed("ns", "other", Some("1")).is_empty());
         assert!(index.secret_changed("other", "s", Some("1")).is_empty());
         index.delete(&key("a"));
         assert!(index.secret_changed("ns", "s", Some("3")).is_empty());
+    }
+
+    #[test]
+    fn before_the_first_pass_has_read_a_secret_the_watch_has_no_news_of_it() {
+        let index = index_with_user();
+        assert!(index.secret_changed("ns", "s", Some("1")).is_empty());
+        assert!(!index.secret_read("ns", "s", Some("1")));
+        assert_eq!(index.secret_changed("ns", "s", Some("2")), [key("a")]);
+    }
+
+    #[test]
+    fn a_version_that_the_watch_named_while_another_was_read_is_looked_for_again() {
+        let index = index_with_user();
+        assert!(index.secret_changed("ns", "s", Some("2")).is_empty());
+        assert!(index.secret_read("ns", "s", Some("1")), "2 may be newer than what was read");
+        assert!(!index.secret_read("ns", "s", Some("2")));
+    }
+
+    #[test]
+    fn a_secret_that_comes_after_it_was_missed_is_news() {
+        let index = index_with_user();
+        assert!(!index.secret_read("ns", "s", None));
+        assert_eq!(index.secret_changed("ns", "s", Some("1")), [key("a")]);
+    }
+
+    #[test]
+    fn a_status_of_the_user_changes_nothing_of_what_is_known() {
+        let index = index_with_user();
+        index.secret_read("ns", "s", Some("1"));
+        index.apply(&user_of_s());
+        assert_eq!(index.secret_changed("ns", "s", Some("2")), [key("a")]);
     }
 }

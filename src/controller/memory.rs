@@ -131,6 +131,8 @@ impl Memory {
             Next::Backoff => Some(backoff(entry.failures, &mut random)),
             Next::AccountOpens(wait) => Some(wait),
         };
+        // Woken in the middle of the pass: by what the pass may not have seen.
+        let wait = if entry.woken { Some(Duration::ZERO) } else { wait };
         entry.due = wait.map(|wait| Instant::now() + wait);
         wait
     }
@@ -261,6 +263,16 @@ mod tests {
         assert!(goes(&memory.begin(&object(1))));
         memory.end(&key, Next::Look(Duration::from_mins(10)));
         assert!(!goes(&memory.begin(&object(1))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_resource_that_is_woken_during_a_pass_gets_another_at_once() {
+        let memory = Memory::new(Some(1));
+        let key = Key::from_obj(&object(1));
+        memory.begin(&object(1));
+        memory.wake(&key);
+        assert_eq!(memory.end(&key, Next::Look(Duration::from_mins(10))), Some(Duration::ZERO));
+        assert!(matches!(memory.begin(&object(1)), Turn::Go { asked: true, .. }));
     }
 
     #[tokio::test(start_paused = true)]

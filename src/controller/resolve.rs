@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
+use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
 
 use super::Context;
@@ -78,16 +79,19 @@ async fn read_secret(
     };
     match read {
         Ok(Some(secret)) => {
-            context.index.secret_read(&namespace, &reference.name, &secret.resource_version().unwrap_or_default());
+            remember_read(object, &namespace, &reference.name, secret.resource_version().as_deref(), context);
             value_of(&secret, reference)
         }
-        Ok(None) => Err(Problem::stalled(
-            Reason::SecretNotFound,
-            format!(
-                "spec.clientSecret: there is no Secret {namespace}/{}; create it, or correct the reference",
-                reference.name
-            ),
-        )),
+        Ok(None) => {
+            remember_read(object, &namespace, &reference.name, None, context);
+            Err(Problem::stalled(
+                Reason::SecretNotFound,
+                format!(
+                    "spec.clientSecret: there is no Secret {namespace}/{}; create it, or correct the reference",
+                    reference.name
+                ),
+            ))
+        }
         Err(kube::Error::Api(status)) if status.code == 403 => Err(Problem::stalled(
             Reason::SecretUnreadable,
             format!(
@@ -99,6 +103,19 @@ async fn read_secret(
             Reason::SecretUnreadable,
             format!("spec.clientSecret: reading Secret {namespace}/{} failed: {error}", reference.name),
         )),
+    }
+}
+
+/// Tells the index which version was read; where the watch knows of another, the pass is made again.
+fn remember_read(
+    object: &ConfidenceClientCredential,
+    namespace: &str,
+    name: &str,
+    version: Option<&str>,
+    context: &Context,
+) {
+    if context.index.secret_read(namespace, name, version) {
+        context.memory.wake(&ObjectRef::from_obj(object));
     }
 }
 
