@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -71,10 +72,8 @@ impl Program {
         let output = Output::default();
         let outputs: [Option<Box<dyn Read + Send>>; 2] =
             [child.stdout.take().map(|it| Box::new(it) as _), child.stderr.take().map(|it| Box::new(it) as _)];
-        for stream in outputs.into_iter().flatten() {
-            output.collect(stream);
-        }
-        Ok(Process { child, output })
+        let readers = outputs.into_iter().flatten().map(|stream| output.collect(stream)).collect();
+        Ok(Process { child, output, readers })
     }
 }
 
@@ -83,6 +82,7 @@ impl Program {
 pub struct Process {
     child: Child,
     output: Output,
+    readers: Vec<JoinHandle<()>>,
 }
 
 impl Process {
@@ -125,7 +125,17 @@ impl Process {
     /// When it cannot be waited for.
     pub fn kill(&mut self) -> Result<ExitStatus> {
         self.signal(Signal::SIGKILL)?;
-        self.child.wait().map_err(|error| error.to_string())
+        let status = self.child.wait().map_err(|error| error.to_string())?;
+        self.read_to_the_end();
+        Ok(status)
+    }
+
+    /// What a process wrote last may still be in the pipe when it has ended.
+    fn read_to_the_end(&mut self) {
+        for reader in self.readers.drain(..) {
+            // A reader ends with its stream and does not panic.
+            let _ = reader.join();
+        }
     }
 
     /// Stops it where it stands (SIGSTOP).
@@ -152,12 +162,13 @@ impl Process {
         let deadline = Instant::now() + timeout;
         loop {
             if let Some(status) = self.child.try_wait().map_err(|error| error.to_string())? {
+                self.read_to_the_end();
                 return Ok(status);
             }
             if Instant::now() >= deadline {
                 return Err(format!("still running after {timeout:?}; it wrote:\n{}", self.lines().join("\n")));
             }
-            std::thread::sleep(Duration::from_millis(10));
+            thread::sleep(Duration::from_millis(10));
         }
     }
 
@@ -191,13 +202,13 @@ impl Output {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn collect(&self, stream: Box<dyn Read + Send>) {
+    fn collect(&self, stream: Box<dyn Read + Send>) -> JoinHandle<()> {
         let output = self.clone();
-        std::thread::spawn(move || {
+        thread::spawn(move || {
             for line in BufReader::new(stream).lines().map_while(std::result::Result::ok) {
                 output.lock().push(line);
                 output.news.notify_all();
             }
-        });
+        })
     }
 }
