@@ -30,6 +30,7 @@ pub struct ControllerMetrics {
     in_progress: Gauge,
     resources: Family<ReasonLabel, Gauge>,
     leader: Gauge,
+    lists: Family<OutcomeLabel, Counter>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -59,6 +60,7 @@ impl ControllerMetrics {
             in_progress: Gauge::default(),
             resources: Family::default(),
             leader: Gauge::default(),
+            lists: Family::default(),
         };
         let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The running version", build);
@@ -66,6 +68,7 @@ impl ControllerMetrics {
         registry.register("reconcile_duration_seconds", "Duration of a pass", metrics.duration.clone());
         registry.register("drift_detected", "Managed fields that were found to differ", metrics.detected.clone());
         registry.register("drift_corrected", "Managed fields that were written and taken", metrics.corrected.clone());
+        registry.register("lists", "Lists of a client's credentials by what came of them", metrics.lists.clone());
         registry.register("status_writes", "Statuses written to the API server", metrics.status_writes.clone());
         registry.register(
             "reconciles_in_progress",
@@ -97,6 +100,11 @@ impl ControllerMetrics {
                 self.corrected.get_or_create(&label).inc();
             }
         }
+    }
+
+    /// Counts a list that was, or could not be, read.
+    pub(crate) fn listed(&self, outcome: &'static str) {
+        self.lists.get_or_create(&OutcomeLabel { outcome }).inc();
     }
 
     /// Counts a status write.

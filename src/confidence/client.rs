@@ -85,18 +85,19 @@ impl Confidence {
     ///
     /// # Errors
     /// [`Error`], with what to do about it.
-    pub async fn list(&self, client: &str, page_size: u16, page_token: Option<&str>) -> Result<ListPage, Error> {
+    pub async fn list(
+        &self,
+        client: &str,
+        page_size: u16,
+        page_token: Option<&str>,
+        urgency: Urgency,
+    ) -> Result<ListPage, Error> {
         // An id is only ever part of a name, so the name's rules keep it from leading to another path.
         let name: Result<CredentialName, _> = format!("clients/{client}/credentials/-").parse();
         let name = name.map_err(|_| Error::new(Cause::InvalidRequest, "not the id of a client"))?;
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.append_pair("pageSize", &page_size.to_string());
-        if let Some(token) = page_token {
-            query.append_pair("pageToken", token);
-        }
         let about = format!("clients/{}/credentials", name.client());
-        let url = self.inner.url.join(&format!("v1/{about}?{}", query.finish()));
-        let page = self.inner.caller.call(&Call::get("list", about, url), Urgency::Check, ListPage::from_json).await?;
+        let url = self.inner.url.join(&format!("v1/{about}?{}", page_query(page_size, page_token)));
+        let page = self.inner.caller.call(&Call::get("list", about, url), urgency, ListPage::from_json).await?;
         page.credentials.iter().for_each(|credential| self.inner.labels.learn(credential));
         Ok(page)
     }
@@ -126,6 +127,15 @@ impl Confidence {
         labels.learn(&credential);
         Ok(credential)
     }
+}
+
+fn page_query(page_size: u16, page_token: Option<&str>) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.append_pair("pageSize", &page_size.to_string());
+    if let Some(token) = page_token {
+        query.append_pair("pageToken", token);
+    }
+    query.finish()
 }
 
 impl Inner {

@@ -1,32 +1,36 @@
-//! Third stage: carries out the plan with at most one update, and checks the answer.
+//! Third stage: carries out the plan, with one update as a rule, and checks the answer.
 
-use kube::runtime::reflector::ObjectRef;
 use secrecy::ExposeSecret;
+use tokio::time::Instant;
 
 use super::Context;
-use super::memory::SecretDigest;
+use super::key::Key;
+use super::memory::{KnownValue, Remembered};
 use super::observe::Observed;
 use super::outcome::{Applied, Problem, Written};
 use super::resolve::Resolved;
-use crate::api::ConfidenceClientCredential;
 use crate::api::spec::DriftPolicy;
 use crate::api::status::{Time, WrittenSecret};
 use crate::confidence::Urgency;
 use crate::confidence::wire::{ClientCredential, Field};
-use crate::plan::{Knowledge, Look, Plan, plan};
+use crate::plan::{Knowledge, Look, plan};
 
 /// What is known of the secret that was last written, beside what the server tells.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct KnownSecret<'a> {
     /// From the status.
     pub(super) written: Option<&'a WrittenSecret>,
-    /// From memory: the digest of the value that was last written.
-    pub(super) digest: Option<SecretDigest>,
+    /// From memory.
+    pub(super) value: Option<KnownValue>,
 }
+
+/// Updates in one pass: the answer to the first is a look, and may show what was not known when it was planned.
+const UPDATES: usize = 2;
 
 /// Compares, writes what differs, and checks what came of it.
 pub(super) async fn apply(
     resolved: &Resolved,
+    key: &Key,
     observed: Observed,
     known: KnownSecret<'_>,
     context: &Context,
@@ -37,41 +41,67 @@ pub(super) async fn apply(
         written: known.written,
         same_value: is_same_value(resolved, known, context),
     };
-    let plan = plan(&resolved.desired, &observed.credential, knowledge);
-    let drifted = plan.drift();
-    let report_only = resolved.policy == DriftPolicy::Report;
-    let (credential, differs, written) = if report_only || plan.is_empty() {
-        (observed.credential, drifted.clone(), None)
+    let done = if resolved.policy == DriftPolicy::Report {
+        let drift = plan(&resolved.desired, &observed.credential, knowledge).drift();
+        Done { credential: observed.credential, drifted: drift.clone(), differs: drift, written: None }
     } else {
-        carry_out(&plan, resolved, observed, knowledge, context).await?
+        carry_out(resolved, key, observed, knowledge, context).await?
     };
+    let Done { credential, drifted, differs, written } = done;
     let secret = secret_record(resolved, &credential, knowledge, &differs, written.is_some());
+    let report_only = resolved.policy == DriftPolicy::Report;
     Ok(Applied { credential, look: knowledge.look, drifted, differs, written, report_only, secret })
 }
 
 fn is_same_value(resolved: &Resolved, known: KnownSecret<'_>, context: &Context) -> bool {
     let desired = resolved.desired.client_secret.as_ref();
     let digest = desired.map(|it| context.memory.digest(it.value.expose_secret()));
-    digest.is_some() && digest == known.digest
+    digest.is_some() && digest == known.value.map(|it| it.value)
+}
+
+/// What was done, and what was seen last.
+struct Done {
+    credential: ClientCredential,
+    drifted: Vec<Field>,
+    differs: Vec<Field>,
+    written: Option<Written>,
 }
 
 async fn carry_out(
-    plan: &Plan,
     resolved: &Resolved,
+    key: &Key,
     observed: Observed,
     knowledge: Knowledge<'_>,
     context: &Context,
-) -> Result<(ClientCredential, Vec<Field>, Option<Written>), Problem> {
-    let Some(update) = plan.update() else { return Ok((observed.credential, Vec::new(), None)) };
-    let answer = match context.confidence.update(&resolved.name, update, Urgency::Write).await {
-        Ok(answer) => answer,
-        Err(error) => return Err(Problem::from(error).after(observed.credential, observed.look, plan.drift())),
-    };
-    let differs = not_taken(resolved, &answer, knowledge);
-    // A write of which nothing was taken changed nothing, and so is no news: repeated at each interval, it would
-    // otherwise cost a status write each time.
-    let took = plan.drift().iter().any(|field| !differs.contains(field));
-    Ok((answer, differs, took.then(|| Written { update_mask: update.update_mask() })))
+) -> Result<Done, Problem> {
+    let mut done = Done { credential: observed.credential, drifted: Vec::new(), differs: Vec::new(), written: None };
+    for _ in 0..UPDATES {
+        let plan = plan(&resolved.desired, &done.credential, knowledge);
+        let Some(update) = plan.update() else { break };
+        let drift = plan.drift();
+        done.drifted.extend(drift.iter().filter(|field| !done.drifted.contains(field)).copied().collect::<Vec<_>>());
+        let answer = match context.confidence.update(&resolved.name, update, Urgency::Write).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                if error.held().is_none() || error.outcome_unknown() {
+                    context.memory.forget_look(key);
+                }
+                return Err(Problem::from(error).after(done.credential, knowledge.look, drift));
+            }
+        };
+        context.memory.saw(key, Remembered::new(answer.clone(), knowledge.look, Instant::now()));
+        done.differs = not_taken(resolved, &answer, knowledge);
+        done.credential = answer;
+        // A write of which nothing was taken changed nothing, and so is no news: repeated at each interval, it would
+        // otherwise cost a status write each time.
+        if drift.iter().any(|field| !done.differs.contains(field)) {
+            done.written = Some(Written { update_mask: update.update_mask() });
+        }
+        if done.differs.iter().all(|field| drift.contains(field)) {
+            break;
+        }
+    }
+    Ok(done)
 }
 
 /// The managed fields that differ although they were written. A secret that the answer withholds counts as taken.
@@ -108,17 +138,13 @@ fn secret_record(
 
 /// Remembers the value that is known to be at Confidence, so that a new version of the Secret with the same value writes
 /// nothing.
-pub(super) fn remember_secret(
-    resolved: &Resolved,
-    applied: &Applied,
-    key: &ObjectRef<ConfidenceClientCredential>,
-    context: &Context,
-) {
+pub(super) fn remember_secret(resolved: &Resolved, applied: &Applied, key: &Key, context: &Context) {
     let Some(secret) = &resolved.desired.client_secret else { return };
     let told = applied.credential.client_secret.is_some();
     let written = applied.secret.as_ref().is_some_and(|it| secret.is_version(it));
     if !applied.differs.contains(&Field::ClientSecret) && (told || written) {
-        context.memory.set_secret(key, context.memory.digest(secret.value.expose_secret()));
+        let value = context.memory.digest(secret.value.expose_secret());
+        context.memory.set_secret(key, KnownValue { value, version: context.memory.digest(&secret.resource_version) });
     }
 }
 

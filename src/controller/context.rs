@@ -1,19 +1,32 @@
 //! What every pass needs.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use futures::channel::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use kube::Client;
+use kube::runtime::reflector::Store;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::events::Events;
+use super::drafts::Drafts;
+use super::events::{self, Events};
 use super::index::Index;
+use super::key::Key;
+use super::lock;
+use super::looks::Looks;
 use super::memory::Memory;
 use super::observe::{ObserveMode, Reading};
+use super::outcome::{Help, Problem};
+use crate::api::condition::Reason;
+use crate::api::{ConfidenceClientCredential, ConfidenceClientCredentialStatus};
 use crate::confidence::{AccountState, Confidence, WriteGuard};
 use crate::health::Progress;
 use crate::metrics::ControllerMetrics;
+
+/// A wait that the server asks for is told in the statuses if it is this long; else it is over before anybody reads of it.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How the controller is to work.
 #[derive(Clone, Debug)]
@@ -44,9 +57,32 @@ pub struct Context {
     pub(super) progress: Progress,
     pub(super) index: Index,
     pub(super) memory: Memory,
+    pub(super) drafts: Drafts,
+    pub(super) looks: Looks,
     pub(super) reading: Reading,
     pub(super) events: Events,
+    queue: UnboundedSender<Key>,
+    writer: UnboundedSender<Key>,
+    ends: Mutex<Option<Ends>>,
+    shown: watch::Sender<Shown>,
+    objects: OnceLock<Store<ConfidenceClientCredential>>,
+    held_since: Mutex<Option<Instant>>,
     stopping: AtomicBool,
+}
+
+/// What the watches have to have shown before the rounds can begin.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Shown {
+    pub(super) resources: bool,
+    pub(super) secrets: bool,
+}
+
+/// The other ends of the ways from pass to pass: taken by the one run that there is.
+pub(super) struct Ends {
+    /// Those that are to be passed over.
+    pub(super) queue: UnboundedReceiver<Key>,
+    /// Those of which a status is to be written.
+    pub(super) writer: UnboundedReceiver<Key>,
 }
 
 impl Context {
@@ -59,11 +95,21 @@ impl Context {
         progress: Progress,
         settings: Settings,
     ) -> Self {
+        let (queue, queued) = mpsc::unbounded();
+        let (writer, to_write) = mpsc::unbounded();
         Self {
             events: Events::new(client.clone(), settings.instance.clone()),
             memory: Memory::new(settings.seed),
-            index: Index::default(),
+            index: Index::new(settings.interval),
+            drafts: Drafts::default(),
+            looks: Looks::default(),
+            queue,
+            writer,
+            ends: Mutex::new(Some(Ends { queue: queued, writer: to_write })),
             reading: Reading::default(),
+            shown: watch::Sender::default(),
+            objects: OnceLock::new(),
+            held_since: Mutex::default(),
             stopping: AtomicBool::new(false),
             client,
             confidence,
@@ -81,6 +127,85 @@ impl Context {
 
     pub(super) fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether reading the list of a client may be tried.
+    pub(super) fn may_list(&self) -> bool {
+        self.settings.observe != ObserveMode::Update
+            && !(self.settings.observe == ObserveMode::Auto && self.reading.is_refused())
+    }
+
+    /// The resources as the watch shows them; none before the run has begun.
+    pub(super) fn object(&self, key: &Key) -> Option<Arc<ConfidenceClientCredential>> {
+        self.objects.get()?.get(&key.object_ref())
+    }
+
+    pub(super) fn set_objects(&self, objects: Store<ConfidenceClientCredential>) {
+        // There is one run.
+        let _ = self.objects.set(objects);
+    }
+
+    /// The watches' first lists are complete, or one of them is.
+    pub(super) fn show(&self, change: impl FnOnce(&mut Shown)) {
+        self.shown.send_modify(change);
+    }
+
+    /// Waits for the watches' first lists.
+    pub(super) async fn shown(&self, enough: impl FnMut(&Shown) -> bool) {
+        // The sender lives as long as this does.
+        let _ = self.shown.subscribe().wait_for(enough).await;
+    }
+
+    /// The ends of the ways, once.
+    pub(super) fn take_ends(&self) -> Option<Ends> {
+        lock(&self.ends).take()
+    }
+
+    /// Puts a resource in the queue. Whether it is its turn, the memory knows.
+    pub(super) fn enqueue(&self, key: Key) {
+        // Nobody listens any more only when the program ends.
+        let _ = self.queue.unbounded_send(key);
+    }
+
+    /// Sets a status down to be written, with the events to be told then.
+    pub(super) fn write_status(
+        &self,
+        key: &Key,
+        object: &Arc<ConfidenceClientCredential>,
+        status: ConfidenceClientCredentialStatus,
+        events: Vec<events::Draft>,
+    ) {
+        if self.drafts.put(key, object, status, events) {
+            let _ = self.writer.unbounded_send(key.clone());
+        }
+    }
+
+    /// How often a resource is looked at.
+    pub(super) fn interval(&self, object: &ConfidenceClientCredential) -> Duration {
+        object.spec.own_interval().and_then(Result::ok).unwrap_or(self.settings.interval)
+    }
+
+    /// Whether trouble may well be over before anybody has read of it: the server asks the account to wait a moment.
+    pub(super) fn is_too_soon_to_tell(&self, problem: &Problem) -> bool {
+        problem.help == Help::Account && problem.reason == Reason::RateLimited && self.held_for() < PATIENCE
+    }
+
+    /// For how long the account is held back: since it began, until the end of the window.
+    fn held_for(&self) -> Duration {
+        let since = lock(&self.held_since).unwrap_or_else(Instant::now);
+        match *self.confidence.account().borrow() {
+            AccountState::Held { until, .. } => until.saturating_duration_since(since),
+            AccountState::Open => Duration::ZERO,
+        }
+    }
+
+    /// Takes note of when the account was first held back, and that it no longer is.
+    pub(super) fn note_account(&self, state: AccountState) {
+        let mut since = lock(&self.held_since);
+        *since = match state {
+            AccountState::Open => None,
+            AccountState::Held { .. } => since.or_else(|| Some(Instant::now())),
+        };
     }
 
     /// How long the account's gate stays closed, as far as it is known.

@@ -1,8 +1,11 @@
-//! What is remembered of each resource between passes: when it is due, how often it failed, what was last reported.
+//! What is remembered of each resource between passes: what it was last served for, when it is due, how often it failed,
+//! what was last seen of its credential.
 //!
 //! kube's queue has no memory of earlier failures, and the earliest of two schedules wins there; so a pass that comes
 //! before its time (an unrelated event, an old schedule) is sent back to wait here. Nothing here survives a restart, and
-//! nothing needs to: the status and Confidence hold the truth.
+//! nothing needs to: the status and Confidence hold the truth. Statuses that are still to be written are in `drafts`.
+
+mod look;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -10,19 +13,27 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use kube::ResourceExt;
-use kube::runtime::reflector::ObjectRef;
 use tokio::time::Instant;
 
+use self::look::Sight;
+use super::key::Key;
 use super::lock;
-use super::outcome::Outcome;
-use super::schedule::{Next, backoff};
-use crate::api::{ConfidenceClientCredential, ConfidenceClientCredentialStatus, RECONCILE_REQUESTED_AT};
+use super::schedule::{Next, backoff, jittered};
+use crate::api::{ConfidenceClientCredential, RECONCILE_REQUESTED_AT};
+use crate::confidence::wire::ClientCredential;
 
-type Key = ObjectRef<ConfidenceClientCredential>;
+pub(super) use self::look::{Remembered, Seen};
 
-/// A keyed digest of a secret, comparable within this process alone.
+/// A keyed digest, comparable within this process alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct SecretDigest(u64);
+pub(super) struct Digest(u64);
+
+/// A secret that is known to be at Confidence, by its digest, and the version of the Secret that holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct KnownValue {
+    pub(super) value: Digest,
+    pub(super) version: Digest,
+}
 
 /// The memory of all resources.
 pub(super) struct Memory {
@@ -35,48 +46,48 @@ pub(super) struct Memory {
 /// The memory of one resource.
 #[derive(Debug, Default)]
 struct Entry {
-    asked: Option<Asked>,
+    served: Option<Served>,
     due: Option<Instant>,
-    woken: bool,
+    woken: Option<Wake>,
+    in_hand: bool,
     waits_for_account: bool,
+    settled: bool,
     failures: u32,
-    reported: Option<Reported>,
-    unreported: Option<Unreported>,
-    secret: Option<SecretDigest>,
+    sight: Sight,
+    secret: Option<KnownValue>,
 }
 
 /// What a person asked for last: a difference makes the resource due at once.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Asked {
-    uid: Option<String>,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Served {
+    uid: Digest,
     generation: Option<i64>,
-    requested_at: Option<String>,
+    requested_at: Digest,
 }
 
-/// The status that was last written, and the object that came of it: what the watch shows may still be older.
-#[derive(Clone, Debug)]
-pub(super) struct Reported {
-    /// The version of the object that was written over.
-    pub(super) over: Option<String>,
-    /// The version that came of it.
-    pub(super) version: Option<String>,
-    /// The status that was written.
-    pub(super) status: ConfidenceClientCredentialStatus,
-}
-
-/// An outcome that could not be reported yet. It speaks of the spec that was last asked for: a newer one forgets it.
-#[derive(Clone, Debug)]
-pub(super) struct Unreported {
-    pub(super) outcome: Outcome,
+/// Why a resource is due whatever its schedule says. The later one is the stronger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Wake {
+    /// A round of looks found something.
+    Found,
+    /// A round of looks missed it: to be confirmed by reading the credential itself.
+    Missed,
+    /// Something that it names changed: its Secret, or who owns its credential.
+    Asked,
 }
 
 /// Whether a pass may go on.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
-    /// Not before this long.
-    Wait(Duration),
-    /// Now; `asked` tells that a person waits for it (a new spec, a changed Secret, the annotation).
-    Go { asked: bool, unreported: Option<Box<Unreported>> },
+    /// Not now, but after this long, if there is anything to come at all.
+    Rest(Option<Duration>),
+    /// Now.
+    Go {
+        /// A person waits for it: a new spec, a changed Secret, the annotation.
+        asked: bool,
+        /// The credential itself is to be read: a list missed it.
+        confirm: bool,
+    },
 }
 
 impl Memory {
@@ -86,60 +97,97 @@ impl Memory {
         Self { entries: Mutex::default(), digest_key: RandomState::new(), random: Mutex::new(random) }
     }
 
-    /// A digest to compare secrets by without keeping them.
-    pub(super) fn digest(&self, secret: &str) -> SecretDigest {
-        SecretDigest(self.digest_key.hash_one(secret))
+    /// A digest to compare by, without keeping what is compared.
+    pub(super) fn digest(&self, text: &str) -> Digest {
+        Digest(self.digest_key.hash_one(text))
+    }
+
+    /// An interval with its jitter.
+    pub(super) fn jittered(&self, interval: Duration) -> Duration {
+        jittered(interval, &mut lock(&self.random))
+    }
+
+    /// The wait before another try of something that is not one resource's.
+    pub(super) fn backoff(&self, failures: u32) -> Duration {
+        backoff(failures, &mut lock(&self.random))
+    }
+
+    /// Whether an event of the watch is news: the spec is new, or somebody asks for a look. A status or a label is none.
+    pub(super) fn is_news(&self, key: &Key, object: &ConfidenceClientCredential) -> bool {
+        let served = self.served(object);
+        lock(&self.entries).get(key).is_none_or(|entry| entry.served != Some(served))
+    }
+
+    /// Takes a resource up that another run of this program left with nothing to be done: it is looked at in the next round.
+    pub(super) fn adopt(&self, key: &Key, object: &ConfidenceClientCredential) {
+        let served = Some(self.served(object));
+        let entry = Entry { served, settled: true, ..Entry::default() };
+        lock(&self.entries).entry(key.clone()).or_insert(entry);
     }
 
     /// Whether the resource is due.
-    pub(super) fn begin(&self, object: &ConfidenceClientCredential) -> Turn {
-        let asked = Asked::of(object);
+    pub(super) fn begin(&self, key: &Key, object: &ConfidenceClientCredential) -> Turn {
+        let served = self.served(object);
         let mut entries = lock(&self.entries);
-        let entry = entries.entry(Key::from_obj(object)).or_default();
-        let first = entry.asked.is_none();
-        let changed = entry.asked.as_ref() != Some(&asked);
+        let entry = entries.entry(key.clone()).or_default();
+        let before = entry.served;
+        let changed = before != Some(served);
         if changed {
             entry.failures = 0;
-            entry.unreported = None;
+            entry.change(served);
         }
-        let now = Instant::now();
-        if !changed
-            && !entry.woken
-            && let Some(wait) = entry.due.map(|due| due.saturating_duration_since(now))
-            && !wait.is_zero()
-        {
-            return Turn::Wait(wait);
+        if !changed && entry.woken.is_none() {
+            let now = Instant::now();
+            match entry.due.map(|due| due.saturating_duration_since(now)) {
+                None => return Turn::Rest(None),
+                Some(wait) if !wait.is_zero() => return Turn::Rest(Some(wait)),
+                Some(_) => {}
+            }
         }
-        let spoken_of = object.status.as_ref().and_then(|it| it.observed_generation) == asked.generation;
-        let person_waits = entry.woken || (changed && !(first && spoken_of));
-        entry.asked = Some(asked);
-        entry.woken = false;
+        let spoken_of = object.status.as_ref().and_then(|it| it.observed_generation) == served.generation;
+        let asked = entry.woken == Some(Wake::Asked) || (changed && (before.is_some() || !spoken_of));
+        let confirm = entry.woken == Some(Wake::Missed);
+        entry.served = Some(served);
+        entry.woken = None;
+        entry.due = None;
         entry.waits_for_account = false;
-        Turn::Go { asked: person_waits, unreported: entry.unreported.take().map(Box::new) }
+        entry.in_hand = true;
+        Turn::Go { asked, confirm }
     }
 
-    /// Ends a pass: remembers what it came to and says when the next one is due.
+    /// Ends a pass: remembers what it came to and says when the next one is due, if it has a time of its own.
     pub(super) fn end(&self, key: &Key, next: Next) -> Option<Duration> {
         let mut entries = lock(&self.entries);
         let entry = entries.get_mut(key)?;
-        entry.failures = if matches!(next, Next::Backoff) { entry.failures.saturating_add(1) } else { 0 };
+        entry.in_hand = false;
+        entry.failures = if next == Next::Backoff { entry.failures.saturating_add(1) } else { 0 };
         entry.waits_for_account = matches!(next, Next::AccountOpens(_));
-        let mut random = lock(&self.random);
+        entry.settled = next == Next::Rest { settled: true };
         let wait = match next {
-            Next::Never => None,
-            Next::Look(interval) => Some(super::schedule::jittered(interval, &mut random)),
-            Next::Backoff => Some(backoff(entry.failures, &mut random)),
+            Next::Rest { .. } => None,
+            Next::Backoff => Some(backoff(entry.failures, &mut lock(&self.random))),
             Next::AccountOpens(wait) => Some(wait),
         };
         // Woken in the middle of the pass: by what the pass may not have seen.
-        let wait = if entry.woken { Some(Duration::ZERO) } else { wait };
+        let wait = if entry.woken.is_some() { Some(Duration::ZERO) } else { wait };
         entry.due = wait.map(|wait| Instant::now() + wait);
         wait
     }
 
-    /// Makes a resource due whatever its schedule says: its Secret changed, or its claim to the credential did.
-    pub(super) fn wake(&self, key: &Key) {
-        lock(&self.entries).entry(key.clone()).or_default().woken = true;
+    /// Makes a resource due whatever its schedule says.
+    pub(super) fn wake(&self, key: &Key, wake: Wake) {
+        let mut entries = lock(&self.entries);
+        let entry = entries.entry(key.clone()).or_default();
+        entry.woken = entry.woken.max(Some(wake));
+    }
+
+    /// Makes a resource due that is to be looked at anew, unless it has a time of its own or is in hand. Tells whether it is.
+    pub(super) fn wake_to_look(&self, key: &Key, wake: Wake) -> bool {
+        let mut entries = lock(&self.entries);
+        let Some(entry) = entries.get_mut(key).filter(|it| it.rests()) else { return false };
+        entry.sight.forget();
+        entry.woken = entry.woken.max(Some(wake));
+        true
     }
 
     /// Makes those due that wait for the account, and names them.
@@ -147,7 +195,8 @@ impl Memory {
         let mut entries = lock(&self.entries);
         let held = entries.iter_mut().filter(|(_, entry)| entry.waits_for_account);
         held.map(|(key, entry)| {
-            entry.due = None;
+            entry.waits_for_account = false;
+            entry.due = Some(Instant::now());
             key.clone()
         })
         .collect()
@@ -158,142 +207,114 @@ impl Memory {
         lock(&self.entries).remove(key);
     }
 
-    /// The status to compare with, and the version to write over: what was last written, if the watch has not caught up.
-    pub(super) fn current(
-        &self,
-        object: &ConfidenceClientCredential,
-    ) -> (ConfidenceClientCredentialStatus, Option<String>) {
+    /// What was last seen of the credential, if that was not longer ago.
+    pub(super) fn look(&self, key: &Key, max_age: Duration) -> Option<Remembered> {
         let entries = lock(&self.entries);
-        let reported = entries.get(&Key::from_obj(object)).and_then(|it| it.reported.as_ref());
-        match reported.filter(|it| it.over == object.resource_version()) {
-            Some(it) => (it.status.clone(), it.version.clone()),
-            None => (object.status.clone().unwrap_or_default(), object.resource_version()),
-        }
+        let look = entries.get(key)?.sight.last()?;
+        (look.at.elapsed() <= max_age).then(|| look.clone())
     }
 
-    /// Remembers a status that was written.
-    pub(super) fn reported(&self, key: &Key, reported: Reported) {
+    /// Remembers what a pass saw.
+    pub(super) fn saw(&self, key: &Key, look: Remembered) {
         if let Some(entry) = lock(&self.entries).get_mut(key) {
-            entry.reported = Some(reported);
+            entry.sight.renew(look);
         }
     }
 
-    /// Keeps an outcome whose report failed for the next pass, so that what was seen and done is not lost.
-    pub(super) fn keep(&self, key: &Key, unreported: Unreported) {
+    /// Remembers what a list says of a credential; tells what came of it.
+    pub(super) fn saw_in_list(&self, key: &Key, credential: ClientCredential, at: Instant) -> Seen {
+        let mut entries = lock(&self.entries);
+        let Some(entry) = entries.get_mut(key) else { return Seen::Older };
+        if !entry.rests() && entry.sight.last().is_some() {
+            // Its pass has a look of its own, and what it leaves behind is compared in the next round.
+            return Seen::Older;
+        }
+        let seen = entry.sight.renew(Remembered::read(credential, at));
+        // What is not in order is tried again with each look, even if nothing moved.
+        if seen != Seen::Older && !entry.rests() {
+            Seen::Older
+        } else if seen == Seen::Same && !entry.settled {
+            Seen::New
+        } else {
+            seen
+        }
+    }
+
+    /// Whether a resource was left in order and its credential is as it was then, its secret aside.
+    pub(super) fn is_as_left(&self, key: &Key, credential: &ClientCredential) -> bool {
+        lock(&self.entries).get(key).is_some_and(|entry| entry.settled && entry.sight.is_as(credential))
+    }
+
+    /// The credential was seen again, as it was.
+    pub(super) fn seen_again(&self, key: &Key, at: Instant) {
         if let Some(entry) = lock(&self.entries).get_mut(key) {
-            entry.unreported = Some(unreported);
+            entry.sight.seen_again(at);
         }
     }
 
-    /// The digest of the secret that is known to be at Confidence.
-    pub(super) fn secret(&self, key: &Key) -> Option<SecretDigest> {
+    /// Whether a resource was left in order by another run and not looked at since.
+    pub(super) fn awaits_a_look(&self, key: &Key) -> bool {
+        lock(&self.entries).get(key).is_some_and(|entry| entry.settled && entry.sight.last().is_none())
+    }
+
+    /// Whether the credential is known to have existed: it was seen, or left in order by another run.
+    pub(super) fn existed(&self, key: &Key) -> bool {
+        lock(&self.entries).get(key).is_some_and(|entry| entry.settled)
+    }
+
+    /// A write may have been carried out and may not: nothing that was seen before is worth anything.
+    pub(super) fn forget_look(&self, key: &Key) {
+        if let Some(entry) = lock(&self.entries).get_mut(key) {
+            entry.sight.forget();
+        }
+    }
+
+    /// Whether a round finds the resource in order, or has to hand it to a pass.
+    pub(super) fn settle(&self, key: &Key, settled: bool) {
+        if let Some(entry) = lock(&self.entries).get_mut(key) {
+            entry.settled = settled;
+        }
+    }
+
+    /// The secret that is known to be at Confidence.
+    pub(super) fn secret(&self, key: &Key) -> Option<KnownValue> {
         lock(&self.entries).get(key)?.secret
     }
 
     /// Remembers the secret that is known to be at Confidence.
-    pub(super) fn set_secret(&self, key: &Key, secret: SecretDigest) {
+    pub(super) fn set_secret(&self, key: &Key, secret: KnownValue) {
         if let Some(entry) = lock(&self.entries).get_mut(key) {
             entry.secret = Some(secret);
         }
     }
+
+    fn served(&self, object: &ConfidenceClientCredential) -> Served {
+        let requested_at = object.annotations().get(RECONCILE_REQUESTED_AT);
+        Served {
+            uid: Digest(self.digest_key.hash_one(&object.metadata.uid)),
+            generation: object.metadata.generation,
+            requested_at: Digest(self.digest_key.hash_one(requested_at)),
+        }
+    }
 }
 
-impl Asked {
-    fn of(object: &ConfidenceClientCredential) -> Self {
-        Self {
-            uid: object.uid(),
-            generation: object.metadata.generation,
-            requested_at: object.annotations().get(RECONCILE_REQUESTED_AT).cloned(),
+impl Entry {
+    /// Whether it is nobody's turn: no pass in hand, none to come at a time of its own.
+    fn rests(&self) -> bool {
+        !self.in_hand && self.due.is_none() && self.woken.is_none()
+    }
+
+    /// Takes note of what is new, and forgets what it makes worthless.
+    fn change(&mut self, served: Served) {
+        let Some(before) = self.served else { return };
+        if before.uid != served.uid {
+            // Another resource with the same name: nothing that was known is known of this one.
+            *self = Self::default();
+        } else if before.requested_at != served.requested_at {
+            self.sight.forget();
         }
     }
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-    use crate::api::ConfidenceClientCredentialSpec;
-
-    fn object(generation: i64) -> ConfidenceClientCredential {
-        let mut object = ConfidenceClientCredential::new("a", ConfidenceClientCredentialSpec::default());
-        object.metadata.namespace = Some("ns".to_owned());
-        object.metadata.generation = Some(generation);
-        object
-    }
-
-    fn goes(turn: &Turn) -> bool {
-        matches!(turn, Turn::Go { .. })
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_unrelated_event_does_not_shorten_a_backoff() {
-        let memory = Memory::new(Some(1));
-        let key = Key::from_obj(&object(1));
-        assert!(goes(&memory.begin(&object(1))));
-        for _ in 0..8 {
-            memory.end(&key, Next::Backoff);
-        }
-        let wait = memory.end(&key, Next::Backoff).unwrap();
-        let mut relabelled = object(1);
-        relabelled.metadata.labels = Some([("a".to_owned(), "b".to_owned())].into());
-        assert!(matches!(memory.begin(&relabelled), Turn::Wait(left) if left == wait));
-        tokio::time::advance(wait).await;
-        assert!(goes(&memory.begin(&relabelled)));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_new_spec_is_served_at_once_and_starts_the_backoff_anew() {
-        let memory = Memory::new(Some(1));
-        let key = Key::from_obj(&object(1));
-        memory.begin(&object(1));
-        for _ in 0..20 {
-            memory.end(&key, Next::Backoff);
-        }
-        assert!(matches!(memory.begin(&object(2)), Turn::Go { asked: true, .. }));
-        assert!(memory.end(&key, Next::Backoff).unwrap() <= Duration::from_secs(1));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_woken_resource_is_served_at_once_and_only_once() {
-        let memory = Memory::new(Some(1));
-        let key = Key::from_obj(&object(1));
-        memory.begin(&object(1));
-        memory.end(&key, Next::Look(Duration::from_mins(10)));
-        memory.wake(&key);
-        assert!(goes(&memory.begin(&object(1))));
-        memory.end(&key, Next::Look(Duration::from_mins(10)));
-        assert!(!goes(&memory.begin(&object(1))));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_resource_that_is_woken_during_a_pass_gets_another_at_once() {
-        let memory = Memory::new(Some(1));
-        let key = Key::from_obj(&object(1));
-        memory.begin(&object(1));
-        memory.wake(&key);
-        assert_eq!(memory.end(&key, Next::Look(Duration::from_mins(10))), Some(Duration::ZERO));
-        assert!(matches!(memory.begin(&object(1)), Turn::Go { asked: true, .. }));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn those_that_wait_for_the_account_are_woken_together() {
-        let memory = Memory::new(Some(1));
-        let key = Key::from_obj(&object(1));
-        memory.begin(&object(1));
-        memory.end(&key, Next::AccountOpens(Duration::from_mins(5)));
-        assert_eq!(memory.wake_held(), [key]);
-        assert!(goes(&memory.begin(&object(1))));
-        assert!(memory.wake_held().is_empty());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn after_a_restart_a_resource_that_was_reported_is_no_hurry() {
-        let mut known = object(3);
-        known.status = Some(ConfidenceClientCredentialStatus {
-            observed_generation: Some(3),
-            ..ConfidenceClientCredentialStatus::default()
-        });
-        assert!(matches!(Memory::new(None).begin(&known), Turn::Go { asked: false, .. }));
-        assert!(matches!(Memory::new(None).begin(&object(3)), Turn::Go { asked: true, .. }));
-    }
-}
+mod tests;

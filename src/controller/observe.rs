@@ -1,6 +1,7 @@
 //! Second stage: what the credential is at Confidence.
 //!
-//! Reading is the normal way. Where it is not offered or not allowed, an update of `display_name`, which is managed
+//! What is remembered of the last look will do, if it is not too old: the answer to what is written because of it is the
+//! next look. Else, reading is the normal way. Where it is not offered or not allowed, an update of `display_name`, which is managed
 //! anyway, answers with the whole credential.
 
 use std::sync::Mutex;
@@ -8,9 +9,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Context;
+use super::key::Key;
+use super::memory::Remembered;
 use super::outcome::Problem;
 use super::resolve::Resolved;
+use super::{Context, looks};
 use crate::api::condition::Reason;
 use crate::api::spec::DriftPolicy;
 use crate::confidence::wire::{ClientCredential, CredentialUpdate};
@@ -25,6 +28,17 @@ const READING_REFUSED_FOR: Duration = Duration::from_hours(1);
 pub(super) struct Observed {
     pub(super) credential: ClientCredential,
     pub(super) look: Look,
+}
+
+/// What a pass may look at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Demand {
+    /// A person waits for it.
+    pub(super) urgency: Urgency,
+    /// What was seen longer ago than this is not good enough.
+    pub(super) max_age: Duration,
+    /// Only the credential itself is, because a list lacks it.
+    pub(super) confirm: bool,
 }
 
 /// The way of looking (`--observe`).
@@ -46,7 +60,7 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    fn is_refused(&self) -> bool {
+    pub(super) fn is_refused(&self) -> bool {
         let refused_at = *super::lock(&self.refused_at);
         refused_at.is_some_and(|at| at.elapsed() < READING_REFUSED_FOR)
     }
@@ -56,16 +70,48 @@ impl Reading {
     }
 }
 
-/// Looks at the credential.
-pub(super) async fn observe(resolved: &Resolved, urgency: Urgency, context: &Context) -> Result<Observed, Problem> {
+/// Looks at the credential: at what is remembered, in a list together with others, or by itself.
+pub(super) async fn observe(
+    resolved: &Resolved,
+    key: &Key,
+    demand: Demand,
+    context: &Context,
+) -> Result<Observed, Problem> {
+    if !demand.confirm
+        && let Some(observed) = context.memory.look(key, demand.max_age).and_then(|look| usable(look, resolved))
+    {
+        return Ok(observed);
+    }
+    let at = Instant::now();
+    let observed = look(resolved, key, demand, context).await?;
+    // What is read was so when it was asked for, or later; what an update answers, when it was answered.
+    let at = if observed.look == Look::Read { at } else { Instant::now() };
+    context.memory.saw(key, Remembered::new(observed.credential.clone(), observed.look, at));
+    Ok(observed)
+}
+
+/// Whether a look at hand will do: the server's secret is not kept, and so cannot be compared any more.
+fn usable(look: Remembered, resolved: &Resolved) -> Option<Observed> {
+    let lacks_secret = look.told && resolved.desired.client_secret.is_some();
+    (!lacks_secret).then(|| Observed { credential: *look.credential, look: look.look })
+}
+
+async fn look(resolved: &Resolved, key: &Key, demand: Demand, context: &Context) -> Result<Observed, Problem> {
     let mode = context.settings.observe;
     if mode == ObserveMode::Update || (mode == ObserveMode::Auto && context.reading.is_refused()) {
-        return through_update(resolved, urgency, context, None).await;
+        return through_update(resolved, demand.urgency, context, None).await;
     }
-    match context.confidence.get(&resolved.name, urgency).await {
+    if !demand.confirm {
+        let together =
+            looks::look_together(key, &resolved.name.client().into(), demand.max_age, demand.urgency, context).await?;
+        if let Some(observed) = together.and_then(|look| usable(look, resolved)) {
+            return Ok(observed);
+        }
+    }
+    match context.confidence.get(&resolved.name, demand.urgency).await {
         Ok(credential) => Ok(Observed { credential, look: Look::Read }),
         Err(error) if mode == ObserveMode::Auto && reading_is_refused(&error) => {
-            let observed = through_update(resolved, urgency, context, Some(&error)).await?;
+            let observed = through_update(resolved, demand.urgency, context, Some(&error)).await?;
             // Only now: where the update is refused as well, it is not reading that is the matter.
             context.reading.set_refused();
             Ok(observed)

@@ -1,40 +1,35 @@
-//! Writes a status: one merge patch with what changed, over the version that it was made from.
+//! Writes statuses: one merge patch with what changed, over the version that it was made from.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
 use std::time::Duration;
 
+use futures::StreamExt;
+use futures::channel::mpsc::UnboundedReceiver;
+use futures::stream::FuturesUnordered;
 use kube::api::{Patch, PatchParams};
-use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
 use serde_json::{Map, Value, json};
 
 use super::Context;
-use super::memory::Reported;
-use super::outcome::Outcome;
-use super::report::{Facts, next_status};
+use super::drafts::{Job, Rest};
+use super::key::Key;
 use crate::api::{ConfidenceClientCredential, ConfidenceClientCredentialStatus as Status};
 
 /// The name that the operator's writes carry in `managedFields`.
 pub(super) const FIELD_MANAGER: &str = "confidence-operator";
 
-/// How often a write that met a newer version is made anew from that version.
+/// Writes at the same time. More only make each of them slower at the API server.
+const AT_ONCE: usize = 16;
+
+/// How often a write that met a newer version is made anew over that version.
 const CONFLICTS: usize = 5;
 
 /// How long a write to the API server may take.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A status that was, or did not need to be, written.
-#[derive(Debug)]
-pub(super) struct Published {
-    /// As it was before.
-    pub(super) before: Status,
-    /// As it is now.
-    pub(super) after: Status,
-}
-
 /// Why a status could not be written.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum PublishError {
+enum PublishError {
     #[error("the API server did not take the status: {0}")]
     Kube(#[from] kube::Error),
     #[error("the status could not be written as JSON: {0}")]
@@ -47,45 +42,89 @@ pub(super) enum PublishError {
     NotLeader,
 }
 
-/// Reports an outcome. `None`: the resource is gone, or somebody reported of a newer spec meanwhile.
-pub(super) async fn publish(
-    object: &Arc<ConfidenceClientCredential>,
-    outcome: &Outcome,
-    context: &Context,
-) -> Result<Option<Published>, PublishError> {
-    let facts = Facts::of(object, context.settings.last_seen_resolution);
-    let key = ObjectRef::from_obj(object.as_ref());
+/// What became of a write.
+enum End {
+    /// It was taken, over the last of these versions, and this version came of it.
+    Written { over: Vec<Option<String>>, version: Option<String> },
+    /// The resource is gone, or somebody reported of a newer spec meanwhile.
+    Pointless,
+}
+
+/// Writes the statuses of those that are named, as they are when their turn comes, for as long as it is polled.
+pub(super) async fn run(context: &Context, keys: &mut UnboundedReceiver<Key>) {
+    let mut due = VecDeque::new();
+    let mut writing = FuturesUnordered::new();
+    let mut resting = FuturesUnordered::new();
+    loop {
+        while writing.len() < AT_ONCE
+            && let Some(key) = due.pop_front()
+        {
+            writing.push(write(key, context));
+        }
+        tokio::select! {
+            Some(key) = keys.next() => due.push_back(key),
+            Some((key, result)) = writing.next(), if !writing.is_empty() => match result {
+                Ok(true) => due.push_back(key),
+                Ok(false) => {}
+                Err(wait) => resting.push(async move {
+                    tokio::time::sleep(wait).await;
+                    key
+                }),
+            },
+            Some(key) = resting.next(), if !resting.is_empty() => due.push_back(key),
+            else => return,
+        }
+    }
+}
+
+/// Writes one status and tells its events. `Ok(true)`: it moved on meanwhile. `Err`: to be tried again after this long.
+async fn write(key: Key, context: &Context) -> (Key, Result<bool, Duration>) {
+    let Some(job) = context.drafts.job(&key) else { return (key, Ok(false)) };
+    let _working = context.progress.begin();
+    let result = match publish(&job, context).await {
+        Ok(End::Written { over, version }) => {
+            context.metrics.status_written();
+            let Rest { events, again } = context.drafts.written(&key, &job, over, version);
+            // Told only by the replica that works: another may by now.
+            if context.guard.may_write() {
+                context.events.tell(&job.object, events).await;
+            }
+            Ok(again)
+        }
+        Ok(End::Pointless) => {
+            context.drafts.drop_wanted(&key, &job);
+            Ok(false)
+        }
+        Err(error) => {
+            tracing::warn!(resource = &*key.name, namespace = &*key.namespace, %error, "status not written");
+            Err(context.memory.backoff(context.drafts.failed(&key)))
+        }
+    };
+    (key, result)
+}
+
+async fn publish(job: &Job, context: &Context) -> Result<End, PublishError> {
+    let object = job.object.as_ref();
     let api: Api<ConfidenceClientCredential> =
         Api::namespaced(context.client.clone(), &object.namespace().unwrap_or_default());
-    let (mut before, mut version) = context.memory.current(object);
+    let mut over = vec![object.resource_version()];
+    let (mut before, mut version) = (job.before.clone(), job.version.clone());
     for _ in 0..CONFLICTS {
-        let after = next_status(&before, &facts, outcome);
-        if after == before {
-            return Ok(Some(Published { before: after.clone(), after }));
-        }
         if !context.guard.may_write() {
             return Err(PublishError::NotLeader);
         }
-        let patch = patch_of(&before, &after, object, version.as_deref())?;
+        over.push(version.clone());
+        let patch = patch_of(&before, &job.after, object, version.as_deref())?;
         match bounded(api.patch_status(&object.name_any(), &PatchParams::apply(FIELD_MANAGER), &Patch::Merge(patch)))
             .await?
         {
-            Ok(written) => {
-                let reported = Reported {
-                    over: object.resource_version(),
-                    version: written.resource_version(),
-                    status: after.clone(),
-                };
-                context.memory.reported(&key, reported);
-                context.metrics.status_written();
-                return Ok(Some(Published { before, after }));
-            }
-            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(None),
+            Ok(written) => return Ok(End::Written { over, version: written.resource_version() }),
+            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(End::Pointless),
             Err(kube::Error::Api(status)) if status.code == 409 => {
-                // Somebody wrote the resource meanwhile: the outcome is as true as before, so only the status is made anew.
-                let Some(fresh) = bounded(api.get_opt(&object.name_any())).await?? else { return Ok(None) };
-                if fresh.uid() != object.uid() || speaks_of_newer(fresh.status.as_ref(), &facts) {
-                    return Ok(None);
+                // Somebody wrote the resource meanwhile: the outcome is as true as before.
+                let Some(fresh) = bounded(api.get_opt(&object.name_any())).await?? else { return Ok(End::Pointless) };
+                if fresh.uid() != object.uid() || speaks_of_newer(fresh.status.as_ref(), &job.after) {
+                    return Ok(End::Pointless);
                 }
                 version = fresh.resource_version();
                 before = fresh.status.unwrap_or_default();
@@ -100,8 +139,8 @@ async fn bounded<T>(call: impl Future<Output = T>) -> Result<T, PublishError> {
     tokio::time::timeout(WRITE_TIMEOUT, call).await.map_err(|_| PublishError::TimedOut)
 }
 
-fn speaks_of_newer(status: Option<&Status>, facts: &Facts) -> bool {
-    status.and_then(|it| it.observed_generation) > facts.generation
+fn speaks_of_newer(status: Option<&Status>, ours: &Status) -> bool {
+    status.and_then(|it| it.observed_generation) > ours.observed_generation
 }
 
 /// The merge patch (RFC 7386) from one status to the next. With the uid and the version that it was made from, the API

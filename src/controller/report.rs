@@ -64,6 +64,18 @@ pub(super) fn next_status(before: &Status, facts: &Facts, outcome: &Outcome) -> 
     if is_worth_writing(before, &next, facts, look(outcome)) { next } else { before.clone() }
 }
 
+/// Whether a status, as another run of this program left it, leaves nothing to be done until the next look.
+pub(super) fn is_settled(object: &ConfidenceClientCredential) -> bool {
+    let Some(status) = &object.status else { return false };
+    let Some(ready) = find(&status.conditions, Type::Ready) else { return false };
+    let is_told = ready.status == Truth::True.to_string() && !object.spec.suspend;
+    let is_suspended = ready.reason == Reason::Suspended.to_string() && object.spec.suspend;
+    let handled = object.spec.suspend
+        || status.last_handled_reconcile_at.as_ref()
+            == object.metadata.annotations.as_ref().and_then(|it| it.get(RECONCILE_REQUESTED_AT));
+    status.observed_generation == object.metadata.generation && handled && (is_told || is_suspended)
+}
+
 /// Takes over what the server says of the credential.
 fn see(next: &mut Status, facts: &Facts, credential: &ClientCredential) {
     // What is no name (a mock's) is no news: the one that was asked for stands.

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
 
 use super::Context;
+use super::key::Key;
+use super::memory::Wake;
 use super::outcome::Problem;
 use crate::api::condition::Reason;
 use crate::api::spec::{DriftPolicy, SecretKeyRef};
@@ -33,7 +34,15 @@ pub(super) fn credential_name(spec: &ConfidenceClientCredentialSpec) -> Result<C
 
 /// Completes the spec.
 pub(super) async fn resolve(object: &ConfidenceClientCredential, context: &Context) -> Result<Resolved, Problem> {
-    let spec = &object.spec;
+    let mut resolved = without_secret(&object.spec)?;
+    if let Some(source) = &object.spec.client_secret {
+        resolved.desired.client_secret = Some(read_secret(object, &source.secret_key_ref, context).await?);
+    }
+    Ok(resolved)
+}
+
+/// What the spec says by itself.
+pub(super) fn without_secret(spec: &ConfidenceClientCredentialSpec) -> Result<Resolved, Problem> {
     let name = credential_name(spec)?;
     if let Some(Err(error)) = spec.own_interval() {
         return Err(invalid(format!("spec.interval: {error}")));
@@ -43,16 +52,12 @@ pub(super) async fn resolve(object: &ConfidenceClientCredential, context: &Conte
             "spec.driftPolicy: this version of the operator knows Correct and Report; upgrade it".into(),
         ));
     }
-    let client_secret = match &spec.client_secret {
-        Some(source) => Some(read_secret(object, &source.secret_key_ref, context).await?),
-        None => None,
-    };
     let desired = Desired {
         display_name: spec.display_name.clone(),
         environments: spec.environment_set(),
         labels: spec.labels.clone(),
         sdk_type: sdk_type(spec)?,
-        client_secret,
+        client_secret: None,
     };
     Ok(Resolved { name, desired, policy: spec.drift_policy })
 }
@@ -115,7 +120,7 @@ fn remember_read(
     context: &Context,
 ) {
     if context.index.secret_read(namespace, name, version) {
-        context.memory.wake(&ObjectRef::from_obj(object));
+        context.memory.wake(&Key::of(object), Wake::Asked);
     }
 }
 

@@ -3,21 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::channel::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use futures::{Stream, StreamExt};
+use kube::runtime::WatchStreamExt;
 use kube::runtime::controller::{Config, Controller};
-use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::reflector::{self, Store};
 use kube::runtime::watcher::Event;
-use kube::runtime::{Predicate, WatchStreamExt, predicates};
 use kube::{Api, ResourceExt};
 use tokio::sync::watch;
 
-use super::{Context, reconcile, watch as watches};
-use crate::api::{ConfidenceClientCredential, RECONCILE_REQUESTED_AT};
+use super::context::Ends;
+use super::key::Key;
+use super::memory::Wake;
+use super::report::is_settled;
+use super::{Context, publish, reconcile, rounds, watch as watches};
+use crate::api::ConfidenceClientCredential;
 use crate::confidence::AccountState;
 use crate::health::Readiness;
-
-type Key = ObjectRef<ConfidenceClientCredential>;
 
 /// Passes at the same time. Each spends its time waiting for its turn at the account's gate or for an answer, so many cost
 /// little; the bound is for memory.
@@ -56,25 +57,34 @@ pub async fn run(
         () = stopped.clone() => return Stopped { cleanly: true },
     }
     let (reader, writer) = store;
-    let (wake, woken) = mpsc::unbounded();
-    let resources = indexed(Arc::clone(&context), &reader, wake.clone(), readiness);
-    let stream = resources.reflect(writer).applied_objects();
-    let queue = Controller::for_stream(
-        stream
-            .predicate_filter(predicates::generation.combine(requested_at), kube::runtime::PredicateConfig::default()),
-        reader,
-    )
-    .with_config(Config::default().concurrency(CONCURRENCY))
-    .reconcile_on(woken as UnboundedReceiver<Key>)
-    .graceful_shutdown_on(stopped.clone())
-    .run(reconcile, |_, error, _| match *error {}, Arc::clone(&context))
-    .for_each(|result| async move {
-        if let Err(error) = result {
-            tracing::debug!(%error, "queue");
-        }
-    });
+    let Some(Ends { queue: woken, writer: mut to_write }) = context.take_ends() else {
+        return Stopped { cleanly: false };
+    };
+    context.set_objects(reader.clone());
+    let resources = indexed(Arc::clone(&context), &reader, readiness);
+    let queue = Controller::for_stream(news(resources.reflect(writer).applied_objects(), Arc::clone(&context)), reader)
+        .with_config(Config::default().concurrency(CONCURRENCY))
+        .reconcile_on(woken.map(|key| key.object_ref()))
+        .graceful_shutdown_on(stopped.clone())
+        .run(reconcile, |_, error, _| match *error {}, Arc::clone(&context))
+        .for_each(|result| async move {
+            if let Err(error) = result {
+                tracing::debug!(%error, "queue");
+            }
+        });
     let side_work = async {
-        tokio::join!(watch_secrets(&context, &wake), watch_account(&context, &wake), sum_up_events(&context));
+        tokio::join!(
+            watch_secrets(&context),
+            watch_account(&context),
+            sum_up_events(&context),
+            publish::run(&context, &mut to_write),
+            rounds::run(&context)
+        );
+    };
+    // What the last passes found out is still written.
+    let queue = async {
+        queue.await;
+        context.drafts.all_written().await;
     };
     let deadline = async {
         stopped.await;
@@ -88,12 +98,15 @@ pub async fn run(
     }
 }
 
-#[allow(clippy::unnecessary_wraps)] // the signature of a predicate
-fn requested_at(object: &ConfidenceClientCredential) -> Option<u64> {
-    use std::hash::{DefaultHasher, Hash, Hasher};
-    let mut hasher = DefaultHasher::new();
-    object.annotations().get(RECONCILE_REQUESTED_AT).hash(&mut hasher);
-    Some(hasher.finish())
+/// The objects of which the queue has to hear: a status or a label is no reason for a pass.
+fn news(
+    objects: impl Stream<Item = kube::runtime::watcher::Result<ConfidenceClientCredential>> + Send + 'static,
+    context: Arc<Context>,
+) -> impl Stream<Item = kube::runtime::watcher::Result<ConfidenceClientCredential>> + Send + 'static {
+    objects.filter(move |object| {
+        let is_news = object.as_ref().map_or(true, |object| context.memory.is_news(&Key::of(object), object));
+        std::future::ready(is_news)
+    })
 }
 
 /// Without the CRD there is nothing to watch; somebody may be about to install it.
@@ -120,43 +133,43 @@ async fn wait_for_crd(context: &Context, readiness: &Readiness) {
     }
 }
 
-/// The resources, with the index kept before the queue sees them, and without what nobody reads.
+/// The resources, with the index kept before the queue sees them.
 fn indexed(
     context: Arc<Context>,
     reader: &Store<ConfidenceClientCredential>,
-    wake: UnboundedSender<Key>,
     readiness: Readiness,
 ) -> impl Stream<Item = kube::runtime::watcher::Result<Event<ConfidenceClientCredential>>> + Send + use<> {
     let stream = watches::resources(&context.client, &context.settings.namespaces, reader);
-    stream
-        .modify(|object| {
-            object.metadata.managed_fields = None;
-            object.annotations_mut().remove("kubectl.kubernetes.io/last-applied-configuration");
-        })
-        .default_backoff()
-        .inspect(move |event| {
-            let heirs = match event {
-                Ok(Event::Apply(object) | Event::InitApply(object)) => context.index.apply(object),
-                Ok(Event::Delete(object)) => {
-                    let key = Key::from_obj(object);
-                    context.memory.forget(&key);
-                    context.index.delete(&key)
-                }
-                Ok(Event::Init) => Vec::new(),
-                Ok(Event::InitDone) => {
-                    readiness.set_ready();
-                    Vec::new()
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "watching the resources failed; trying again");
-                    Vec::new()
-                }
-            };
-            wake_all(&context, &wake, heirs);
-        })
+    stream.default_backoff().inspect(move |event| match event {
+        Ok(Event::InitApply(object)) => {
+            let key = Key::of(object);
+            if is_settled(object) {
+                context.memory.adopt(&key, object);
+            }
+            take_up(&key, object, &context);
+        }
+        Ok(Event::Apply(object)) => take_up(&Key::of(object), object, &context),
+        Ok(Event::Delete(object)) => {
+            let key = Key::of(object);
+            context.memory.forget(&key);
+            context.drafts.forget(&key);
+            wake_all(&context, context.index.delete(&key));
+        }
+        Ok(Event::Init) => {}
+        Ok(Event::InitDone) => {
+            readiness.set_ready();
+            context.show(|it| it.resources = true);
+        }
+        Err(error) => tracing::warn!(%error, "watching the resources failed; trying again"),
+    })
 }
 
-async fn watch_secrets(context: &Context, wake: &UnboundedSender<Key>) {
+fn take_up(key: &Key, object: &ConfidenceClientCredential, context: &Context) {
+    context.drafts.seen(key, object);
+    wake_all(context, context.index.apply(key, object));
+}
+
+async fn watch_secrets(context: &Context) {
     let mut secrets = Box::pin(watches::secrets(&context.client, &context.settings.namespaces).default_backoff());
     while let Some(event) = secrets.next().await {
         let users = match event {
@@ -168,30 +181,33 @@ async fn watch_secrets(context: &Context, wake: &UnboundedSender<Key>) {
             Ok(Event::Delete(secret)) => {
                 context.index.secret_changed(&secret.namespace().unwrap_or_default(), &secret.name_any(), None)
             }
-            Ok(Event::Init | Event::InitDone) => Vec::new(),
+            Ok(Event::Init) => Vec::new(),
+            Ok(Event::InitDone) => {
+                context.show(|it| it.secrets = true);
+                Vec::new()
+            }
             Err(error) => {
                 tracing::warn!(%error, "watching Secrets failed; a changed Secret is noticed at the interval until it works");
                 Vec::new()
             }
         };
-        wake_all(context, wake, users);
+        wake_all(context, users);
     }
 }
 
 /// When the account's gate opens, those that wait for it go on; that it opened or closed is told once, about the pod.
-async fn watch_account(context: &Context, wake: &UnboundedSender<Key>) {
+async fn watch_account(context: &Context) {
     let mut account = context.confidence.account();
     let mut told = None;
     while account.changed().await.is_ok() {
         let state = *account.borrow_and_update();
+        context.note_account(state);
         let held = match state {
             AccountState::Open => None,
             AccountState::Held { cause, .. } => Some(cause),
         };
         if held.is_none() {
-            for key in context.memory.wake_held() {
-                let _ = wake.unbounded_send(key);
-            }
+            context.memory.wake_held().into_iter().for_each(|key| context.enqueue(key));
         }
         // A probe that failed only makes the window longer: that is no news.
         if held != told
@@ -211,10 +227,9 @@ async fn sum_up_events(context: &Context) {
     }
 }
 
-fn wake_all(context: &Context, wake: &UnboundedSender<Key>, keys: Vec<Key>) {
+fn wake_all(context: &Context, keys: Vec<Key>) {
     for key in keys {
-        context.memory.wake(&key);
-        // The queue ends only with the program.
-        let _ = wake.unbounded_send(key);
+        context.memory.wake(&key, Wake::Asked);
+        context.enqueue(key);
     }
 }

@@ -10,10 +10,9 @@ const SHORTEST_BACKOFF: Duration = Duration::from_secs(1);
 /// What a pass leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// Nothing, until an event.
-    Never,
-    /// A look for drift after the interval.
-    Look(Duration),
+    /// Nothing of its own: the next round of looks, or an event. `settled` tells that nothing is left to be done, so that
+    /// a round which finds nothing new lets the resource be.
+    Rest { settled: bool },
     /// Another try.
     Backoff,
     /// A pass when the account's gate opens, or after this long.

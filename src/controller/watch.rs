@@ -12,11 +12,12 @@ use futures::{Stream, StreamExt, stream};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::Secret;
 use kube::core::PartialObjectMeta;
+use kube::runtime::WatchStreamExt;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 
-use crate::api::ConfidenceClientCredential;
+use crate::api::{ConfidenceClientCredential, RECONCILE_REQUESTED_AT};
 
 /// How long the API server keeps a watch open, in seconds: together with the client's read timeout, the bound within
 /// which a watch that died silently is noticed.
@@ -44,7 +45,9 @@ pub(super) fn resources(
     store: &Store<ConfidenceClientCredential>,
 ) -> impl Stream<Item = watcher::Result<Event<ConfidenceClientCredential>>> + Send + use<> {
     let watches = scopes::<ConfidenceClientCredential>(client, namespaces).into_iter().zip(scope_names(namespaces));
-    let watches = watches.map(|(api, scope)| watcher(api, config()).map(move |event| (scope.clone(), event)).boxed());
+    // Pruned before anything is kept.
+    let watches = watches
+        .map(|(api, scope)| watcher(api, config()).modify(prune).map(move |event| (scope.clone(), event)).boxed());
     let mut lists = Lists::new(store.clone(), namespaces.len().max(1));
     stream::select_all(watches.collect::<Vec<_>>())
         .map(move |(scope, event)| match event {
@@ -52,6 +55,18 @@ pub(super) fn resources(
             Err(error) => vec![Err(error)],
         })
         .flat_map(stream::iter)
+}
+
+/// Takes away what nobody reads.
+fn prune(object: &mut ConfidenceClientCredential) {
+    let metadata = &mut object.metadata;
+    metadata.managed_fields = None;
+    metadata.labels = None;
+    metadata.owner_references = None;
+    metadata.finalizers = None;
+    let annotations = metadata.annotations.take().unwrap_or_default();
+    let asked = annotations.into_iter().find(|(name, _)| name == RECONCILE_REQUESTED_AT);
+    metadata.annotations = asked.map(|it| [it].into());
 }
 
 fn scope_names(namespaces: &[String]) -> Vec<Scope> {

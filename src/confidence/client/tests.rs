@@ -29,7 +29,10 @@ async fn the_calls_go_where_the_api_has_them() {
     let server = Server::new(|_, _| Answer::json(200, r#"{"displayName":"x","nextPageToken":"n"}"#));
     let confidence = client(&server, 20);
     confidence.get(&name(1), Urgency::Check).await.unwrap();
-    assert_eq!(confidence.list("c", 100, Some("a b&c")).await.unwrap().next_page_token.as_deref(), Some("n"));
+    assert_eq!(
+        confidence.list("c", 100, Some("a b&c"), Urgency::Check).await.unwrap().next_page_token.as_deref(),
+        Some("n")
+    );
     update(&confidence, &labelled()).await.unwrap();
     let seen: Vec<_> = server.seen().iter().map(|it| format!("{} {} {}", it.method, it.path, it.body)).collect();
     assert_eq!(
@@ -42,7 +45,11 @@ async fn the_calls_go_where_the_api_has_them() {
     );
     assert!(server.seen().iter().all(|it| it.token == "Bearer given"));
     for client in ["", "..", "a/b", "a?b"] {
-        assert_eq!(confidence.list(client, 1, None).await.unwrap_err().cause(), Cause::InvalidRequest, "{client}");
+        assert_eq!(
+            confidence.list(client, 1, None, Urgency::Check).await.unwrap_err().cause(),
+            Cause::InvalidRequest,
+            "{client}"
+        );
     }
     assert_eq!(server.count(), 3);
 }

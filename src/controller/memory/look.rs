@@ -1,0 +1,90 @@
+//! What was last seen of one credential: the ground for the next plan, and what a list is compared with.
+
+use tokio::time::Instant;
+
+use crate::confidence::wire::ClientCredential;
+use crate::plan::Look;
+
+/// A credential as it was seen.
+#[derive(Clone, Debug)]
+pub(in crate::controller) struct Remembered {
+    /// Without its secret, which is not kept.
+    pub(in crate::controller) credential: Box<ClientCredential>,
+    /// Whether the server told the secret.
+    pub(in crate::controller) told: bool,
+    /// How it was looked at.
+    pub(in crate::controller) look: Look,
+    /// When it was certainly so, or later: for a read, when it was asked for; for an update, when it was answered.
+    pub(in crate::controller) at: Instant,
+}
+
+impl Remembered {
+    /// What an answer says.
+    pub(in crate::controller) fn new(mut credential: ClientCredential, look: Look, at: Instant) -> Self {
+        let told = credential.client_secret.take().is_some();
+        Self { credential: Box::new(credential), told, look, at }
+    }
+
+    /// What was read.
+    pub(in crate::controller) fn read(credential: ClientCredential, at: Instant) -> Self {
+        Self::new(credential, Look::Read, at)
+    }
+}
+
+/// What became of something that was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::controller) enum Seen {
+    /// It is new.
+    New,
+    /// It is as was known.
+    Same,
+    /// Something newer is known, or under way.
+    Older,
+}
+
+/// The last look, and since when looks count.
+#[derive(Debug, Default)]
+pub(super) struct Sight {
+    last: Option<Remembered>,
+    /// What was seen before may be wrong by now.
+    since: Option<Instant>,
+}
+
+impl Sight {
+    pub(super) fn last(&self) -> Option<&Remembered> {
+        self.last.as_ref()
+    }
+
+    /// Takes up a look, unless something newer is known: by our own clock, or by the server's.
+    pub(super) fn renew(&mut self, look: Remembered) -> Seen {
+        let too_old = self.since.is_some_and(|since| look.at < since);
+        let outdone = self
+            .last
+            .as_ref()
+            .is_some_and(|last| last.at > look.at || last.credential.update_time > look.credential.update_time);
+        if too_old || outdone {
+            return Seen::Older;
+        }
+        let same = self.is_as(&look.credential);
+        self.last = Some(look);
+        if same { Seen::Same } else { Seen::New }
+    }
+
+    /// Whether a credential is as the last look has it, its secret aside.
+    pub(super) fn is_as(&self, credential: &ClientCredential) -> bool {
+        self.last.as_ref().is_some_and(|last| last.credential.is_like(credential))
+    }
+
+    /// The last look was confirmed.
+    pub(super) fn seen_again(&mut self, at: Instant) {
+        if let Some(last) = &mut self.last {
+            last.at = last.at.max(at);
+        }
+    }
+
+    /// From now on, only a new look counts.
+    pub(super) fn forget(&mut self) {
+        self.last = None;
+        self.since = Some(Instant::now());
+    }
+}
