@@ -8,13 +8,12 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use tokio::sync::Semaphore;
-use tokio::time::Instant;
 
 use super::index::Group;
 use super::looks::{self, ListError};
 use super::memory::Wake;
 use super::{Context, Key};
-use crate::confidence::{HoldCause, Urgency};
+use crate::confidence::HoldCause;
 
 /// Groups that are looked at at the same time: what waits for an answer costs little, what is read costs memory.
 const AT_ONCE: usize = 8;
@@ -108,7 +107,7 @@ async fn round(group: &Group, members: Vec<Key>, failures: u32, context: &Contex
     let looks = members.len();
     let client = context.looks.of(&group.client);
     if failures < FAILURES && context.may_list() && client.is_list_cheaper(looks) {
-        match looks::look_at_all(&group.client, looks, Instant::now(), Urgency::Check, context).await {
+        match looks::round(&group.client, looks, context).await {
             Ok(()) => return Ok(()),
             // Where the list is not to be had, and where each resource is to tell of what holds the account back, the
             // members are looked at one by one.

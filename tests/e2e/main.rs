@@ -16,6 +16,7 @@ mod prism;
 mod program;
 mod reconcile;
 mod replicas;
+mod rounds;
 mod secrets;
 mod service_account;
 mod triggers;

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::sync::MutexGuard;
 use tokio::time::Instant;
 
 use self::list::Listing;
@@ -126,11 +127,10 @@ impl Client {
     }
 }
 
-/// Whether trying again soon is useless: the account may not list, the server does not offer it, or cannot give a page that
-/// can be read.
+/// Whether trying again soon is useless: the account may not list, the server does not offer it, or its pages are too large.
 fn is_refusal(cause: Cause) -> bool {
-    use Cause::{AnswerTooLarge, AnswerUnreadable, Forbidden, InvalidRequest, NotFound, NotOffered};
-    matches!(cause, AnswerTooLarge | AnswerUnreadable | Forbidden | InvalidRequest | NotFound | NotOffered)
+    use Cause::{AnswerTooLarge, Forbidden, InvalidRequest, NotFound, NotOffered};
+    matches!(cause, AnswerTooLarge | Forbidden | InvalidRequest | NotFound | NotOffered)
 }
 
 /// Looks at a credential together with others that want to, if there are enough of them. None: it has to be read alone.
@@ -152,26 +152,39 @@ pub(super) async fn look_together(
     if !shared.is_list_cheaper(looks) {
         return Ok(None);
     }
-    match look_at_all(client, looks, began, urgency, context).await {
+    let reading = shared.reading.lock().await;
+    // Whoever read the list before may have seen this one too.
+    if let Some(look) = context.memory.look(key, max_age) {
+        return Ok(Some(look));
+    }
+    match look_at_all(client, looks, began, urgency, &reading, context).await {
         Ok(()) => Ok(context.memory.look(key, max_age)),
         Err(ListError::Call(error)) if error.held().is_some() => Err(error),
         Err(_) => Ok(None),
     }
 }
 
-/// Reads the list of a client, unless somebody else has since that time, and hands to the queue what has to be done.
+/// Looks at all credentials of a client, in the place of so many looks.
 ///
 /// # Errors
 /// When there is no list, or when it takes more pages than the looks that it would spare.
-pub(super) async fn look_at_all(
+pub(super) async fn round(client: &Arc<str>, looks: usize, context: &Context) -> Result<(), ListError> {
+    let began = Instant::now();
+    let shared = context.looks.of(client);
+    let reading = shared.reading.lock().await;
+    look_at_all(client, looks, began, Urgency::Check, &reading, context).await
+}
+
+/// Reads the list of a client, unless somebody else has since that time, and hands to the queue what has to be done.
+async fn look_at_all(
     client: &Arc<str>,
     looks: usize,
     since: Instant,
     urgency: Urgency,
+    _reading: &MutexGuard<'_, ()>,
     context: &Context,
 ) -> Result<(), ListError> {
     let shared = context.looks.of(client);
-    let _reading = shared.reading.lock().await;
     if let Some(tried) = shared.tried_since(since) {
         return tried;
     }
