@@ -41,7 +41,7 @@ pub fn start(flags: RunFlags) -> Result<bool, String> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let transport = HttpTransport::new(ca.as_deref()).map_err(|error| named(flags.ca_file.as_deref(), &error))?;
     let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| error.to_string())?;
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
     let result = runtime.block_on(run(flags, account, transport));
     // What is still in hand has had its time.
     runtime.shutdown_background();

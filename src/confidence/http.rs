@@ -16,6 +16,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Shorter than what proxies and NAT gateways use: a connection that they dropped would cost a write its clear outcome.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Connections that are kept after a burst, where the server does not speak HTTP/2: each has its buffers.
+const IDLE_CONNECTIONS: usize = 16;
+
 /// HTTPS, with connections kept open between requests. There is no way to switch the verification of certificates off.
 #[derive(Clone, Debug)]
 pub struct HttpTransport {
@@ -31,6 +34,7 @@ impl HttpTransport {
         let mut builder = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(IDLE_TIMEOUT)
+            .pool_max_idle_per_host(IDLE_CONNECTIONS)
             // A redirect would carry the token to wherever it leads.
             .redirect(redirect::Policy::none())
             .user_agent(concat!("confidence-operator/", env!("CARGO_PKG_VERSION")));

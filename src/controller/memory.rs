@@ -202,6 +202,11 @@ impl Memory {
         .collect()
     }
 
+    /// Forgets everything.
+    pub(super) fn clear(&self) {
+        lock(&self.entries).clear();
+    }
+
     /// Forgets a resource that is gone.
     pub(super) fn forget(&self, key: &Key) {
         lock(&self.entries).remove(key);
@@ -221,10 +226,11 @@ impl Memory {
         }
     }
 
-    /// Remembers what a list says of a credential; tells what came of it.
-    pub(super) fn saw_in_list(&self, key: &Key, credential: ClientCredential, at: Instant) -> Seen {
+    /// Remembers what was seen of a credential outside of its passes; tells what came of it.
+    pub(super) fn saw_elsewhere(&self, key: &Key, credential: ClientCredential, at: Instant) -> Seen {
         let mut entries = lock(&self.entries);
-        let Some(entry) = entries.get_mut(key) else { return Seen::Older };
+        // It may be one whose first pass is still to come: that one need not look again.
+        let entry = entries.entry(key.clone()).or_default();
         if !entry.rests() && entry.sight.last().is_some() {
             // Its pass has a look of its own, and what it leaves behind is compared in the next round.
             return Seen::Older;
@@ -252,14 +258,19 @@ impl Memory {
         }
     }
 
+    /// Whether nothing is left to be done for a resource.
+    pub(super) fn is_settled(&self, key: &Key) -> bool {
+        lock(&self.entries).get(key).is_some_and(|entry| entry.settled)
+    }
+
+    /// Whether a resource may be looked at: it has no time of its own and is not in hand.
+    pub(super) fn may_look(&self, key: &Key) -> bool {
+        lock(&self.entries).get(key).is_some_and(Entry::rests)
+    }
+
     /// Whether a resource was left in order by another run and not looked at since.
     pub(super) fn awaits_a_look(&self, key: &Key) -> bool {
         lock(&self.entries).get(key).is_some_and(|entry| entry.settled && entry.sight.last().is_none())
-    }
-
-    /// Whether the credential is known to have existed: it was seen, or left in order by another run.
-    pub(super) fn existed(&self, key: &Key) -> bool {
-        lock(&self.entries).get(key).is_some_and(|entry| entry.settled)
     }
 
     /// A write may have been carried out and may not: nothing that was seen before is worth anything.

@@ -1,7 +1,7 @@
 //! The rounds: at its interval, every group of resources is looked at, outside the queue.
 //!
-//! A round reads the list of the client where that takes fewer calls than looking at each credential, and hands to the
-//! queue only what is not in order; else it asks the queue to look at each. That is all that "nothing changed" costs.
+//! A round reads the list of the client, where that takes fewer calls than reading each credential, and hands to the queue
+//! only what is not in order. That is all that "nothing changed" costs.
 
 use std::time::Duration;
 
@@ -11,12 +11,14 @@ use tokio::sync::Semaphore;
 
 use super::index::Group;
 use super::looks::{self, ListError};
-use super::memory::Wake;
 use super::{Context, Key};
 use crate::confidence::HoldCause;
 
 /// Groups that are looked at at the same time: what waits for an answer costs little, what is read costs memory.
 const AT_ONCE: usize = 8;
+
+/// Credentials of a group that are read at the same time, where each is read by itself.
+const LOOKS_AT_ONCE: usize = 4;
 
 /// How long the first round waits for the Secrets to be listed, so that it knows which of them changed.
 const SECRETS_LISTED_WITHIN: Duration = Duration::from_secs(5);
@@ -114,11 +116,8 @@ async fn round(group: &Group, members: Vec<Key>, failures: u32, context: &Contex
             Err(error) => again_soon(&error, client.is_list_cheaper(looks)).map_or(Ok(()), Err)?,
         }
     }
-    for key in members {
-        if context.memory.wake_to_look(&key, Wake::Found) {
-            context.enqueue(key);
-        }
-    }
+    let looks = members.iter().map(|key| looks::look_alone(key, context));
+    futures::stream::iter(looks).buffer_unordered(LOOKS_AT_ONCE).collect::<()>().await;
     Ok(())
 }
 

@@ -21,8 +21,8 @@ use crate::confidence::AccountState;
 use crate::health::Readiness;
 
 /// Passes at the same time. Each spends its time waiting for its turn at the account's gate or for an answer, so many cost
-/// little; the bound is for memory.
-const CONCURRENCY: u16 = 256;
+/// little; but each has a connection, or a stream of one, and its buffers.
+const CONCURRENCY: u16 = 64;
 
 /// How long work in hand may take to finish at the end.
 const GRACE: Duration = Duration::from_secs(9);
@@ -155,7 +155,11 @@ fn indexed(
             context.drafts.forget(&key);
             wake_all(&context, context.index.delete(&key));
         }
-        Ok(Event::Init) => {}
+        // The first list, or the first list again: nothing was done yet because of what it named before.
+        Ok(Event::Init) => {
+            context.index.clear();
+            context.memory.clear();
+        }
         Ok(Event::InitDone) => {
             readiness.set_ready();
             context.show(|it| it.resources = true);

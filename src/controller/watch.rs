@@ -1,8 +1,8 @@
 //! The watches: one stream of resources over all watched namespaces, and one of Secrets by their metadata.
 //!
 //! kube's store replaces itself at each relist, and several watches into one store would undo each other. So only the
-//! first list is passed on as a list; a later one becomes the changes that it amounts to, which also spares holding
-//! everything twice.
+//! first list is passed on as a list (begun again where it broke off); a later one becomes the changes that it amounts to,
+//! which also spares holding everything twice.
 
 use std::collections::{HashMap, HashSet};
 use std::iter;
@@ -23,8 +23,11 @@ use crate::api::{ConfidenceClientCredential, RECONCILE_REQUESTED_AT};
 /// which a watch that died silently is noticed.
 pub(super) const WATCH_TIMEOUT_SECONDS: u32 = 60;
 
+/// Objects a page of a list: a page is held whole while it is read.
+const PAGE_SIZE: u32 = 250;
+
 fn config() -> watcher::Config {
-    watcher::Config::default().timeout(WATCH_TIMEOUT_SECONDS)
+    watcher::Config::default().timeout(WATCH_TIMEOUT_SECONDS).page_size(PAGE_SIZE)
 }
 
 /// The scopes to watch: the cluster, or each of the namespaces.
@@ -124,6 +127,13 @@ where
     }
 
     fn translate_first(&mut self, scope: &Scope, event: Event<K>) -> Vec<Event<K>> {
+        if self.scopes == 1 {
+            // There are no others to wait for: nothing has to be kept here.
+            if matches!(event, Event::InitDone) {
+                self.listed.insert(scope.clone());
+            }
+            return vec![event];
+        }
         let objects = self.first.entry(scope.clone()).or_default();
         match event {
             // A first list that broke off begins again: what it had named may be gone by now.

@@ -64,15 +64,7 @@ struct Claim {
 impl Index {
     /// An empty index, with the interval of a resource that does not say.
     pub(super) fn new(interval: Duration) -> Self {
-        let inner = Inner {
-            interval,
-            entries: HashMap::new(),
-            clients: HashMap::new(),
-            groups: HashMap::new(),
-            new_groups: Vec::new(),
-            secrets: Secrets::default(),
-        };
-        Self { inner: Mutex::new(inner), new_groups: Notify::new() }
+        Self { inner: Mutex::new(Inner::new(interval)), new_groups: Notify::new() }
     }
 
     /// Takes up a resource as it is now; names the others whose claim to a credential changed by it.
@@ -84,6 +76,12 @@ impl Index {
             self.new_groups.notify_one();
         }
         heirs
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&self) {
+        let mut inner = lock(&self.inner);
+        *inner = Inner::new(inner.interval);
     }
 
     /// Forgets a resource that is gone; names the one that owns its credential now.
@@ -167,6 +165,17 @@ impl Index {
 }
 
 impl Inner {
+    fn new(interval: Duration) -> Self {
+        Self {
+            interval,
+            entries: HashMap::new(),
+            clients: HashMap::new(),
+            groups: HashMap::new(),
+            new_groups: Vec::new(),
+            secrets: Secrets::default(),
+        }
+    }
+
     fn entry_of(&self, key: &Key, object: &ConfidenceClientCredential) -> Entry {
         let spec = &object.spec;
         let claim = spec.name.parse().ok().map(|credential: CredentialName| {

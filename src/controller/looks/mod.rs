@@ -18,7 +18,8 @@ use tokio::time::Instant;
 use self::list::Listing;
 use super::key::Key;
 use super::memory::{Remembered, Seen, Wake};
-use super::{Context, lock};
+use super::{Context, lock, resolve};
+use crate::confidence::wire::ClientCredential;
 use crate::confidence::{Cause, Urgency};
 
 pub(super) use self::list::ListError;
@@ -175,6 +176,29 @@ pub(super) async fn round(client: &Arc<str>, looks: usize, context: &Context) ->
     look_at_all(client, looks, began, Urgency::Check, &reading, context).await
 }
 
+/// Looks at the credential of a resource that nobody else is about to look at, and hands it to the queue if it is not in
+/// order, or cannot be read: what to make of that is for a pass to say.
+pub(super) async fn look_alone(key: &Key, context: &Context) {
+    if !context.memory.may_look(key) {
+        return;
+    }
+    if context.may_list()
+        && context.memory.is_settled(key)
+        && let Some(name) = context.object(key).and_then(|object| resolve::credential_name(&object.spec).ok())
+    {
+        let at = Instant::now();
+        if let Ok(credential) = context.confidence.get(&name, Urgency::Check).await {
+            if !order::is_as_left(key, &credential, at, context) {
+                take_up(key, credential, at, context);
+            }
+            return;
+        }
+    }
+    if context.memory.wake_to_look(key, Wake::Found) {
+        context.enqueue(key.clone());
+    }
+}
+
 /// Reads the list of a client, unless somebody else has since that time, and hands to the queue what has to be done.
 async fn look_at_all(
     client: &Arc<str>,
@@ -195,7 +219,7 @@ async fn look_at_all(
     let listing = result.inspect_err(|error| {
         tracing::debug!(client = &**client, %error, "the credentials could not be listed");
     })?;
-    take_up(listing, client, &shared, context).await;
+    take_up_all(listing, client, &shared, context).await;
     Ok(())
 }
 
@@ -208,26 +232,31 @@ fn label(result: Result<&Listing, &ListError>) -> &'static str {
     }
 }
 
-/// Hands to the queue what a list shows to be not in order.
-async fn take_up(listing: Listing, client: &Arc<str>, shared: &Client, context: &Context) {
-    for (number, (key, credential, at)) in listing.other.into_iter().enumerate() {
-        let object = context.object(&key);
-        let in_order = object.is_some_and(|object| order::is_in_order(&key, &object, &credential, context));
-        if context.memory.saw_in_list(&key, credential, at) == Seen::New {
-            context.memory.settle(&key, in_order);
-            if !in_order {
-                context.memory.wake(&key, Wake::Found);
-                context.enqueue(key);
-            }
+/// Takes up what was seen of a credential; hands its resource to the queue if it is not in order.
+fn take_up(key: &Key, credential: ClientCredential, at: Instant, context: &Context) {
+    let Some(object) = context.object(key) else { return };
+    let in_order = order::is_in_order(key, &object, &credential, context);
+    if context.memory.saw_elsewhere(key, credential, at) == Seen::New {
+        context.memory.settle(key, in_order);
+        if !in_order {
+            context.memory.wake(key, Wake::Found);
+            context.enqueue(key.clone());
         }
+    }
+}
+
+/// Hands to the queue what a list shows to be not in order, or to be missing.
+async fn take_up_all(listing: Listing, client: &Arc<str>, shared: &Client, context: &Context) {
+    for (number, (key, credential, at)) in listing.other.into_iter().enumerate() {
+        take_up(&key, credential, at, context);
         if number % 64 == 63 {
             // Others have their turn: this may be thousands.
             tokio::task::yield_now().await;
         }
     }
-    let vanished = listing.missed.iter().filter(|key| context.memory.existed(key)).count();
+    let vanished = listing.missed.iter().filter(|key| context.memory.is_settled(key)).count();
     let owners = context.index.owners(client);
-    let existed = owners.iter().filter(|(_, key)| context.memory.existed(key)).count();
+    let existed = owners.iter().filter(|(_, key)| context.memory.is_settled(key)).count();
     if !shared.believes(vanished, existed) {
         tracing::warn!(
             client = &**client,

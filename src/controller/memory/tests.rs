@@ -163,10 +163,10 @@ async fn what_we_wrote_ourselves_wins_over_a_page_that_was_asked_for_before_and_
     let page = Instant::now();
     tokio::time::advance(Duration::from_secs(1)).await;
     saw(&memory, "written", 5, Instant::now());
-    assert_eq!(memory.saw_in_list(&key(), credential("stale", 1), page), Seen::Older);
+    assert_eq!(memory.saw_elsewhere(&key(), credential("stale", 1), page), Seen::Older);
     tokio::time::advance(Duration::from_secs(1)).await;
-    assert_eq!(memory.saw_in_list(&key(), credential("lagging", 4), Instant::now()), Seen::Older);
-    assert_eq!(memory.saw_in_list(&key(), credential("foreign", 6), Instant::now()), Seen::New);
+    assert_eq!(memory.saw_elsewhere(&key(), credential("lagging", 4), Instant::now()), Seen::Older);
+    assert_eq!(memory.saw_elsewhere(&key(), credential("foreign", 6), Instant::now()), Seen::New);
     assert_eq!(seen_name(&memory).as_deref(), Some("foreign"));
 }
 
@@ -175,7 +175,7 @@ async fn a_list_changes_nothing_under_a_pass_in_hand() {
     let memory = settled("x");
     memory.wake(&key(), Wake::Asked);
     begin(&memory, 1);
-    assert_eq!(memory.saw_in_list(&key(), credential("foreign", 6), Instant::now()), Seen::Older);
+    assert_eq!(memory.saw_elsewhere(&key(), credential("foreign", 6), Instant::now()), Seen::Older);
     memory.end(&key(), DONE);
     assert!(!memory.is_as_left(&key(), &credential("foreign", 6)), "the next list finds it out");
 }
@@ -183,9 +183,9 @@ async fn a_list_changes_nothing_under_a_pass_in_hand() {
 #[tokio::test(start_paused = true)]
 async fn a_resource_that_is_not_in_order_is_taken_up_with_each_look_although_nothing_moved() {
     let memory = settled("x");
-    assert_eq!(memory.saw_in_list(&key(), credential("x", 1), Instant::now()), Seen::Same);
+    assert_eq!(memory.saw_elsewhere(&key(), credential("x", 1), Instant::now()), Seen::Same);
     memory.settle(&key(), false);
-    assert_eq!(memory.saw_in_list(&key(), credential("x", 1), Instant::now()), Seen::New);
+    assert_eq!(memory.saw_elsewhere(&key(), credential("x", 1), Instant::now()), Seen::New);
 }
 
 #[tokio::test(start_paused = true)]

@@ -88,11 +88,17 @@ fn a_delete_is_passed_on() {
 
 #[test]
 fn a_first_list_that_broke_off_begins_again() {
-    let mut watched = watched(1);
-    watched.feed(None, Event::Init);
-    watched.feed(None, Event::InitApply(object("a", "old")));
-    assert!(watched.feed(None, Event::Init).is_empty());
-    watched.feed(None, Event::InitApply(object("a", "new")));
-    watched.feed(None, Event::InitDone);
-    assert_eq!(watched.names(), ["new"]);
+    for scopes in [1, 2] {
+        let mut watched = watched(scopes);
+        watched.feed(Some("b"), Event::Init);
+        watched.feed(Some("b"), Event::InitApply(object("b", "old")));
+        watched.feed(Some("b"), Event::Init);
+        watched.feed(Some("b"), Event::InitApply(object("b", "new")));
+        watched.feed(Some("b"), Event::InitDone);
+        if scopes == 2 {
+            watched.feed(Some("a"), Event::Init);
+            watched.feed(Some("a"), Event::InitDone);
+        }
+        assert_eq!(watched.names(), ["new"]);
+    }
 }
