@@ -19,6 +19,7 @@ use super::looks::Looks;
 use super::memory::Memory;
 use super::observe::{ObserveMode, Reading};
 use super::outcome::{Help, Problem};
+use super::schedule::account_wait;
 use crate::api::condition::Reason;
 use crate::api::{ConfidenceClientCredential, ConfidenceClientCredentialStatus};
 use crate::confidence::{AccountState, Confidence, WriteGuard};
@@ -208,12 +209,8 @@ impl Context {
         };
     }
 
-    /// How long the account's gate stays closed, as far as it is known.
+    /// How long to wait for the account's gate, if it does not open before.
     pub(super) fn account_wait(&self) -> Duration {
-        match *self.confidence.account().borrow() {
-            AccountState::Held { until, .. } => until.saturating_duration_since(Instant::now()),
-            AccountState::Open => Duration::ZERO,
-        }
-        .max(Duration::from_secs(1))
+        account_wait(*self.confidence.account().borrow(), Instant::now())
     }
 }

@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
+use crate::confidence::AccountState;
+use crate::confidence::transport::REQUEST_TIMEOUT;
+
 /// The longest wait between two tries.
 pub(super) const LONGEST_BACKOFF: Duration = Duration::from_mins(5);
 
@@ -31,9 +36,30 @@ pub(super) fn backoff(failures: u32, random: &mut fastrand::Rng) -> Duration {
     most.mul_f64(random.f64())
 }
 
+/// When to come back if the account's gate does not open before: at the end of its window. Past that, a probe is on its
+/// way: its success opens the gate, which wakes those who wait, and after its failure whoever made it comes back first. So
+/// the others need not ask while it lasts; they come back in case nobody does.
+pub(super) fn account_wait(account: AccountState, now: Instant) -> Duration {
+    match account {
+        AccountState::Held { until, .. } if now < until => until - now,
+        AccountState::Held { .. } => REQUEST_TIMEOUT,
+        AccountState::Open => SHORTEST_BACKOFF,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::confidence::HoldCause;
+
+    #[tokio::test(start_paused = true)]
+    async fn while_a_probe_is_under_way_nobody_asks_again_before_it_can_be_over() {
+        let now = Instant::now();
+        let held = |until| AccountState::Held { until, cause: HoldCause::Throttled };
+        assert_eq!(account_wait(held(now + Duration::from_secs(7)), now), Duration::from_secs(7));
+        assert_eq!(account_wait(held(now), now), REQUEST_TIMEOUT);
+        assert_eq!(account_wait(AccountState::Open, now), Duration::from_secs(1), "it opened meanwhile");
+    }
 
     #[test]
     fn backoff_doubles_from_a_second_to_five_minutes_and_uses_the_whole_range() {
