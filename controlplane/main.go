@@ -3,9 +3,11 @@
 // It is what tests, demo and benchmark of this repository start; the versions are pinned in go.mod (to move to another
 // Kubernetes, change k8s.io/kubernetes and the version of every staging module there, then run go mod tidy).
 //
-// It ends at SIGTERM, SIGINT or when its standard input does, so that it never outlives the process that started it. Lines
-// on standard input command it: "stop-apiserver" and "start-apiserver" take the API server away and bring it back, with
-// etcd and everything in it kept. Each is answered by a line on standard output: "ready" or "stopped".
+// It ends at SIGTERM, SIGINT or when its standard input does, so that it never outlives the process that started it, and
+// leaves no process and no file behind, even when it is killed. When it serves, it says "ready" on standard output, and
+// where the administrator's kubeconfig is. Lines on standard input command it: "stop-apiserver" and "start-apiserver" take
+// the API server away and bring it back, with etcd and everything in it kept. Each is answered by a line: "stopped" or
+// "ready".
 package main
 
 import (
@@ -13,36 +15,39 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 )
 
 func main() {
-	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, "controlplane:", err)
-		os.Exit(1)
+	dir := os.Getenv(guardedDir)
+	if dir == "" {
+		code, err := guard()
+		exit(code, err)
+	}
+	if err := run(dir); err != nil {
+		exit(1, err)
 	}
 }
 
-func run() (err error) {
-	kubeconfig := flag.String("kubeconfig-out", "", "where to write the administrator's kubeconfig")
+func exit(code int, err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "controlplane:", err)
+	}
+	os.Exit(code)
+}
+
+func run(dir string) (err error) {
+	// Both servers leave their data here. A folder of our own for the API server, because envtest would delete its own at
+	// every stop, and with it the keys that tokens are signed with.
+	defer os.RemoveAll(dir)
 	assets := flag.String("assets", os.Getenv("KUBEBUILDER_ASSETS"), "the folder with kube-apiserver and etcd")
 	flag.Parse()
-	if *kubeconfig == "" || *assets == "" {
-		return fmt.Errorf("-kubeconfig-out and -assets (or KUBEBUILDER_ASSETS) are needed")
+	if *assets == "" {
+		return fmt.Errorf("-assets (or KUBEBUILDER_ASSETS) is needed")
 	}
-	// Both leave their data here, and it goes when this process does. A folder of our own for the API server, because
-	// envtest would delete its own at every stop, and with it the keys that tokens are signed with.
-	dir, err := os.MkdirTemp("", "controlplane-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-
 	env := &envtest.Environment{
 		BinaryAssetsDirectory:    *assets,
 		ControlPlaneStartTimeout: 60 * time.Second,
@@ -60,9 +65,6 @@ func run() (err error) {
 	// With a period of its own the API server ends open watches; without, it waits for them for a minute.
 	api.Configure().Set("shutdown-delay-duration", "0s").Set("shutdown-watch-termination-grace-period", "1s")
 
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
-
 	if _, err := env.Start(); err != nil {
 		_ = env.Stop()
 		return err
@@ -72,40 +74,28 @@ func run() (err error) {
 			err = stopErr
 		}
 	}()
-	if err := os.WriteFile(*kubeconfig, env.KubeConfig, 0o600); err != nil {
+	kubeconfig := filepath.Join(dir, "kubeconfig")
+	if err := os.WriteFile(kubeconfig, env.KubeConfig, 0o600); err != nil {
 		return err
 	}
-	fmt.Println("ready")
+	fmt.Println("ready", kubeconfig)
 
-	commands := make(chan string)
-	go func() {
-		defer close(commands)
-		lines := bufio.NewScanner(os.Stdin)
-		for lines.Scan() {
-			commands <- lines.Text()
-		}
-	}()
-	for {
-		select {
-		case <-signals:
-			return nil
-		case command, open := <-commands:
-			switch {
-			case !open:
-				return nil
-			case command == "stop-apiserver":
-				if err := api.Stop(); err != nil {
-					return err
-				}
-				fmt.Println("stopped")
-			case command == "start-apiserver":
-				if err := api.Start(); err != nil {
-					return err
-				}
-				fmt.Println("ready")
-			default:
-				return fmt.Errorf("unknown command %q", command)
+	commands := bufio.NewScanner(os.Stdin)
+	for commands.Scan() {
+		switch command := commands.Text(); command {
+		case "stop-apiserver":
+			if err := api.Stop(); err != nil {
+				return err
 			}
+			fmt.Println("stopped")
+		case "start-apiserver":
+			if err := api.Start(); err != nil {
+				return err
+			}
+			fmt.Println("ready")
+		default:
+			return fmt.Errorf("unknown command %q", command)
 		}
 	}
+	return nil
 }

@@ -7,7 +7,6 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
-use tempfile::TempDir;
 
 use crate::{Assets, Result};
 
@@ -15,7 +14,7 @@ use crate::{Assets, Result};
 #[derive(Debug)]
 pub struct ControlPlane {
     assets: Assets,
-    dir: TempDir,
+    kubeconfig: PathBuf,
     starter: Mutex<Starter>,
 }
 
@@ -40,10 +39,7 @@ impl ControlPlane {
     pub fn start() -> Result<Self> {
         install_crypto();
         let assets = Assets::find()?;
-        let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
         let mut child = Command::new(assets.starter())
-            .arg("-kubeconfig-out")
-            .arg(dir.path().join("kubeconfig"))
             .arg("-assets")
             .arg(assets.servers())
             .stdin(Stdio::piped())
@@ -53,8 +49,8 @@ impl ControlPlane {
         let input = child.stdin.take();
         let output = child.stdout.take().ok_or("the starter has no output")?;
         let mut starter = Starter { child, input, output: BufReader::new(output) };
-        starter.expect("ready")?;
-        Ok(Self { assets, dir, starter: Mutex::new(starter) })
+        let kubeconfig = starter.expect("ready ")?.into();
+        Ok(Self { assets, kubeconfig, starter: Mutex::new(starter) })
     }
 
     /// The one that all tests of this process share. It ends with the process.
@@ -69,7 +65,7 @@ impl ControlPlane {
 
     /// The administrator's kubeconfig.
     pub fn kubeconfig(&self) -> PathBuf {
-        self.dir.path().join("kubeconfig")
+        self.kubeconfig.clone()
     }
 
     /// kubectl, pointed at it.
@@ -107,7 +103,7 @@ impl ControlPlane {
         let mut starter = self.starter.lock().unwrap_or_else(PoisonError::into_inner);
         let input = starter.input.as_mut().ok_or("the control plane is stopped")?;
         writeln!(input, "{command}").map_err(|error| error.to_string())?;
-        starter.expect(answer)
+        starter.expect(answer).map(drop)
     }
 
     /// Stops it, and waits until nothing is left of it.
@@ -130,14 +126,12 @@ impl Drop for ControlPlane {
 }
 
 impl Starter {
-    fn expect(&mut self, answer: &str) -> Result<()> {
+    /// The rest of a line that begins so.
+    fn expect(&mut self, answer: &str) -> Result<String> {
         let mut line = String::new();
         self.output.read_line(&mut line).map_err(|error| error.to_string())?;
-        if line.trim() == answer {
-            Ok(())
-        } else {
-            Err(format!("the control plane said {line:?} instead of {answer:?}"))
-        }
+        let rest = line.trim_end().strip_prefix(answer);
+        rest.map(str::to_owned).ok_or_else(|| format!("the control plane said {line:?} instead of {answer:?}"))
     }
 }
 
@@ -147,3 +141,7 @@ async fn client_of(kubeconfig: &Path) -> Result<Client> {
     let config = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await;
     Client::try_from(config.map_err(|error| error.to_string())?).map_err(|error| error.to_string())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

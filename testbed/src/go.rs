@@ -58,11 +58,14 @@ fn fingerprint(source: &Path, packages: &[Package]) -> Result<String> {
     for package in packages {
         (package.binary, package.path, package.flags).hash(&mut hasher);
     }
-    for file in ["go.mod", "go.sum", "main.go"] {
-        let path = source.join(file);
-        if path.exists() {
-            fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?.hash(&mut hasher);
-        }
+    let failed = |path: &Path, error| format!("{}: {error}", path.display());
+    let files = fs::read_dir(source).map_err(|error| failed(source, error))?;
+    let mut paths: Vec<PathBuf> = files.map_while(std::result::Result::ok).map(|file| file.path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|it| it == "go" || it == "mod" || it == "sum"));
+    paths.sort();
+    for path in paths {
+        path.file_name().hash(&mut hasher);
+        fs::read(&path).map_err(|error| failed(&path, error))?.hash(&mut hasher);
     }
     Ok(format!("{:016x}", hasher.finish()))
 }
