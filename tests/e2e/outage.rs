@@ -1,9 +1,12 @@
 //! The account as one patient: an outage concerns all resources, and costs each of them little.
 
+use std::time::Duration;
+
 use confidence_simulator::{Config, Fault, FaultKind};
 use serde_json::json;
 use testbed::{Deadline, eventually};
 
+use crate::crowd::{Crowd, busiest_second, gaps};
 use crate::program::{get, metric};
 use crate::world::{World, condition};
 
@@ -63,4 +66,43 @@ async fn a_service_that_is_gone_is_found_again_and_everybody_brought_in_line() {
         world.until_reason(id, "InSync").await;
     }
     assert_eq!(world.updates().len(), 2);
+}
+
+/// How long the server fails. The windows between probes double, so that a longer outage adds ever fewer calls, but a test
+/// would wait ever longer for the last one to end: what a minute and an hour cost is held by
+/// `confidence::gate::tests::an_outage_of_a_minute_costs_few_calls_and_one_of_an_hour_hardly_more`.
+const OUTAGE: Duration = Duration::from_secs(10);
+
+/// The windows are drawn from up to 1, 2, 4, 8 and 16 s, and none is shorter than a second: five of them in twenty seconds
+/// on average, and more than ten less than once in a million times.
+const PROBES: usize = 10;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_fails_for_a_while_is_asked_as_seldom_as_the_backoff_says_and_all_converge_after() {
+    const RATE: usize = 40;
+    let world = World::new(Config::default()).await;
+    let crowd = Crowd::new(&world, RESOURCES, json!({})).await;
+    let _operator = world.operator(&["--requests-per-second", &RATE.to_string()]);
+    crowd.until_reason(&world, "InSync").await;
+    assert_eq!(world.simulator.call_count(), RESOURCES);
+    world.simulator.fault(Fault::always(FaultKind::status(500)));
+    crowd.apply(&world, json!({"sdkType": "BACKEND"})).await;
+    tokio::time::sleep(OUTAGE).await;
+    world.simulator.clear_faults();
+    crowd.until_reason(&world, "InSync").await;
+
+    let calls = world.simulator.calls_since(RESOURCES);
+    let failed = calls.iter().take_while(|call| call.status == Some(500)).count();
+    let gaps = gaps(&calls[..=failed]);
+    // Five failures are an outage; what may be sent at once, a quarter of the budget, may be on its way by then.
+    let first_window = gaps.iter().position(|gap| *gap >= 1000).unwrap();
+    assert!(first_window < 5 + RATE / 4, "{gaps:?}");
+    let windows = &gaps[first_window..];
+    assert!(windows.len() <= PROBES && windows.iter().all(|gap| *gap >= 1000), "{windows:?}");
+    assert!(calls[failed..].iter().all(|call| call.status == Some(200)));
+    assert_eq!(calls.len(), failed + 2 * RESOURCES, "each is looked at and written once");
+    assert!(world.simulator.all().values().all(|it| it.sdk_type == "BACKEND"));
+    let busiest = busiest_second(&calls);
+    eprintln!("{failed} calls failed in {OUTAGE:?}; then at most {busiest} in a second");
+    assert!(busiest <= RATE * 5 / 4, "{busiest} calls in a second");
 }

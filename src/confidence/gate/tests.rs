@@ -239,6 +239,31 @@ async fn after_an_outage_work_goes_on_gently() {
     assert!((3..=8).contains(&first_second), "{first_second}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_outage_of_a_minute_costs_few_calls_and_one_of_an_hour_hardly_more() {
+    let mut most = (0, 0);
+    for seed in 0..200 {
+        let gate = Gate::new(20, fastrand::Rng::with_seed(seed), metrics());
+        let (began, mut minute, mut hour) = (Instant::now(), 0, 0);
+        while began.elapsed() < Duration::from_hours(1) {
+            // Two resources, so that it is not the trouble of one; both come whenever one may go.
+            for about in ["a", "b"] {
+                let Ok(pass) = gate.enter(about) else { continue };
+                hour += u32::from(pass.turn(Urgency::Check).await.is_ok());
+                pass.settle(failed(Cause::ServerError)).unwrap_err();
+            }
+            if began.elapsed() < Duration::from_mins(1) {
+                minute = hour;
+            }
+            let next = until(&gate).unwrap_or_else(|| Instant::now() + Duration::from_millis(1));
+            tokio::time::sleep_until(next).await;
+        }
+        most = (most.0.max(minute), most.1.max(hour));
+        assert!(minute >= 5 + 5 && minute <= 5 + 12 && hour <= 5 + 60, "{minute} calls in a minute, {hour} in an hour");
+    }
+    eprintln!("at most {} calls in a minute and {} in an hour", most.0, most.1);
+}
+
 /// Calls against a server with a quota, for some time; gives how many were taken and how many were refused.
 async fn under_a_quota(quota: &Quota, budget: u32, time: Duration) -> (usize, usize) {
     let gate = gate(budget);
