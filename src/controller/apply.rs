@@ -7,7 +7,7 @@ use super::Context;
 use super::key::Key;
 use super::memory::{KnownValue, Remembered};
 use super::observe::Observed;
-use super::outcome::{Applied, Problem, Written};
+use super::outcome::{Applied, Help, Problem, Written};
 use super::resolve::Resolved;
 use crate::api::spec::DriftPolicy;
 use crate::api::status::{Time, WrittenSecret};
@@ -83,10 +83,13 @@ async fn carry_out(
         let answer = match context.confidence.update(&resolved.name, update, Urgency::Write).await {
             Ok(answer) => answer,
             Err(error) => {
-                if error.held().is_none() || error.outcome_unknown() {
+                let outcome_unknown = error.outcome_unknown();
+                let problem = Problem::from(error);
+                // What the account was turned away with says nothing about the credential. Anything else may.
+                if outcome_unknown || problem.help != Help::Account {
                     context.memory.forget_look(key);
                 }
-                return Err(Problem::from(error).after(done.credential, knowledge.look, drift));
+                return Err(problem.after(done.credential, knowledge.look, drift));
             }
         };
         context.memory.saw(key, Remembered::new(answer.clone(), knowledge.look, Instant::now()));

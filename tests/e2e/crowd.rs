@@ -26,7 +26,9 @@ impl Crowd {
     /// Seeds the credentials and applies the resources.
     pub async fn new(world: &World, size: usize, spec: Value) -> Self {
         let ids: Vec<String> = (0..size).map(|number| format!("crowd-{number:03}")).collect();
-        ids.iter().for_each(|id| world.seed(id));
+        for id in &ids {
+            world.seed(id);
+        }
         let crowd = Self { ids };
         crowd.apply(world, spec).await;
         crowd
@@ -66,4 +68,9 @@ pub fn busiest_second(calls: &[Call]) -> usize {
 /// The milliseconds between each call and the next.
 pub fn gaps(calls: &[Call]) -> Vec<u64> {
     calls.windows(2).map(|pair| pair[1].milliseconds - pair[0].milliseconds).collect()
+}
+
+/// The calls that it takes to look at so many credentials of one client.
+pub const fn pages(credentials: usize) -> usize {
+    credentials.div_ceil(100)
 }

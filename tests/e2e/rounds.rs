@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use confidence_simulator::{Call, CallKind, Config, Fault, FaultKind};
-use futures::StreamExt;
 use serde_json::json;
 use testbed::{Deadline, Process, eventually};
 
+use crate::crowd::Crowd;
 use crate::program::{get, metric};
 use crate::world::{CLIENT, World, credential, status};
 
@@ -15,45 +15,23 @@ const PAGES: usize = 3;
 const MANAGED: usize = 150;
 const OTHERS: usize = 80;
 
-struct Crowd {
-    world: World,
-    ids: Vec<String>,
+/// A client with many credentials, and resources for most of them.
+async fn crowd() -> (World, Crowd) {
+    let world = World::new(Config::default()).await;
+    for number in 0..OTHERS {
+        world.simulator.put(CLIENT, &format!("other-{number}"), credential("Nobody's"));
+    }
+    let crowd = Crowd::new(&world, MANAGED, json!({"sdkType": "BACKEND"})).await;
+    (world, crowd)
 }
 
-impl Crowd {
-    /// A client with many credentials, and resources for most of them.
-    async fn new(prefix: &str) -> Self {
-        let world = World::new(Config::default()).await;
-        for number in 0..OTHERS {
-            world.simulator.put(CLIENT, &format!("{prefix}-other-{number}"), credential("Nobody's"));
-        }
-        let ids: Vec<String> = (0..MANAGED).map(|number| format!("{prefix}-{number:03}")).collect();
-        for id in &ids {
-            world.seed(id);
-        }
-        let apply = |id: String| {
-            let world = &world;
-            async move { drop(world.apply(&id, json!({"sdkType": "BACKEND"})).await) }
-        };
-        futures::stream::iter(ids.clone()).for_each_concurrent(16, apply).await;
-        Self { world, ids }
-    }
-
-    async fn until_in_sync(&self) {
-        for id in &self.ids {
-            self.world.until_reason(id, "InSync").await;
-        }
-    }
-
-    /// Waits until so many lists were read whole from now on; gives the calls of that time.
-    async fn rounds(&self, rounds: usize) -> Vec<Call> {
-        let before = self.world.simulator.call_count();
-        let lists = |calls: &[Call]| {
-            calls[before..].iter().filter(|it| it.kind == CallKind::List && it.status.is_some()).count()
-        };
-        let calls = self.world.until_calls(|calls| lists(calls) >= rounds * PAGES).await;
-        calls[before..].to_vec()
-    }
+/// Waits until so many lists were read whole from now on; gives the calls of that time.
+async fn rounds(world: &World, rounds: usize) -> Vec<Call> {
+    let before = world.simulator.call_count();
+    let lists =
+        |calls: &[Call]| calls[before..].iter().filter(|it| it.kind == CallKind::List && it.status.is_some()).count();
+    let calls = world.until_calls(|calls| lists(calls) >= rounds * PAGES).await;
+    calls[before..].to_vec()
 }
 
 fn count(calls: &[Call], kind: CallKind) -> usize {
@@ -66,10 +44,10 @@ async fn status_writes(operator: &Process) -> f64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_are_brought_in_line_with_one_list_and_one_update_and_one_status_write_each() {
-    let crowd = Crowd::new("cold").await;
-    let operator = crowd.world.operator(&["--interval", "1h"]);
-    crowd.until_in_sync().await;
-    let calls = crowd.world.simulator.calls();
+    let (world, crowd) = crowd().await;
+    let operator = world.operator(&["--interval", "1h"]);
+    crowd.until_reason(&world, "InSync").await;
+    let calls = world.simulator.calls();
     let found = (count(&calls, CallKind::List), count(&calls, CallKind::Get), count(&calls, CallKind::Update));
     assert_eq!(found, (PAGES, 0, MANAGED));
     assert!((status_writes(&operator).await - 150.0).abs() < 0.5);
@@ -77,47 +55,47 @@ async fn many_are_brought_in_line_with_one_list_and_one_update_and_one_status_wr
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_round_in_which_nothing_changed_costs_the_pages_of_the_list_and_nothing_else() {
-    let crowd = Crowd::new("quiet").await;
-    let operator = crowd.world.operator(&["--interval", "1s"]);
-    crowd.until_in_sync().await;
-    crowd.rounds(1).await;
+    let (world, crowd) = crowd().await;
+    let operator = world.operator(&["--interval", "1s"]);
+    crowd.until_reason(&world, "InSync").await;
+    rounds(&world, 1).await;
     let writes = status_writes(&operator).await;
-    let calls = crowd.rounds(5).await;
+    let calls = rounds(&world, 5).await;
     assert_eq!(calls.len(), count(&calls, CallKind::List), "{calls:#?}");
     assert!((status_writes(&operator).await - writes).abs() < 0.5);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_over_many_unchanged_resources_costs_one_list_and_no_write() {
-    let crowd = Crowd::new("again").await;
-    let mut operator = crowd.world.operator(&["--interval", "1h"]);
-    crowd.until_in_sync().await;
+    let (world, crowd) = crowd().await;
+    let mut operator = world.operator(&["--interval", "1h"]);
+    crowd.until_reason(&world, "InSync").await;
     operator.kill().unwrap();
-    let before = crowd.world.simulator.call_count();
-    let operator = crowd.world.operator(&["--interval", "1h"]);
-    crowd.world.seed("again-witness");
-    crowd.world.until_calls(|calls| count(&calls[before..], CallKind::List) == PAGES).await;
-    crowd.world.apply("again-witness", json!({})).await;
-    crowd.world.until_reason("again-witness", "InSync").await;
-    let calls = crowd.world.simulator.calls();
+    let before = world.simulator.call_count();
+    let operator = world.operator(&["--interval", "1h"]);
+    world.seed("witness");
+    world.until_calls(|calls| count(&calls[before..], CallKind::List) == PAGES).await;
+    world.apply("witness", json!({})).await;
+    world.until_reason("witness", "InSync").await;
+    let calls = world.simulator.calls();
     assert_eq!(calls.len() - before, PAGES + 1, "a list, and the look at the witness");
     assert!((status_writes(&operator).await - 1.0).abs() < 0.5, "the witness's");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_drifted_costs_an_update_each_beside_the_list() {
-    let crowd = Crowd::new("drift").await;
-    let _operator = crowd.world.operator(&["--interval", "2s"]);
-    crowd.until_in_sync().await;
-    crowd.rounds(1).await;
-    let before = crowd.world.simulator.call_count();
+    let (world, crowd) = crowd().await;
+    let _operator = world.operator(&["--interval", "2s"]);
+    crowd.until_reason(&world, "InSync").await;
+    rounds(&world, 1).await;
+    let before = world.simulator.call_count();
     let drifted: BTreeSet<String> = crowd.ids.iter().step_by(50).cloned().collect();
     for id in &drifted {
-        crowd.world.simulator.edit(CLIENT, id, |it| it.sdk_type = "FRONTEND".to_owned());
+        world.simulator.edit(CLIENT, id, |it| it.sdk_type = "FRONTEND".to_owned());
     }
-    crowd.world.until_calls(|calls| count(&calls[before..], CallKind::Update) >= drifted.len()).await;
-    crowd.rounds(2).await;
-    let calls = crowd.world.simulator.calls();
+    world.until_calls(|calls| count(&calls[before..], CallKind::Update) >= drifted.len()).await;
+    rounds(&world, 2).await;
+    let calls = world.simulator.calls();
     let updated = calls[before..].iter().filter(|call| call.kind == CallKind::Update);
     let updated: Vec<String> = updated.filter_map(|call| call.credential.clone()).collect();
     assert_eq!(updated.len(), drifted.len(), "each once");
@@ -127,54 +105,54 @@ async fn what_drifted_costs_an_update_each_beside_the_list() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_credential_that_a_list_lacks_is_read_before_it_is_called_gone() {
-    let crowd = Crowd::new("lacking").await;
-    let _operator = crowd.world.operator(&["--interval", "1s"]);
-    crowd.until_in_sync().await;
+    let (world, crowd) = crowd().await;
+    let _operator = world.operator(&["--interval", "1s"]);
+    crowd.until_reason(&world, "InSync").await;
     let gone = &crowd.ids[7];
-    crowd.world.simulator.delete(CLIENT, gone);
-    crowd.world.until_reason(gone, "CredentialNotFound").await;
-    let reads = crowd.world.calls(CallKind::Get);
+    world.simulator.delete(CLIENT, gone);
+    world.until_reason(gone, "CredentialNotFound").await;
+    let reads = world.calls(CallKind::Get);
     assert!(!reads.is_empty());
     assert!(reads.iter().all(|call| call.credential.as_ref() == Some(gone)), "{reads:#?}");
-    crowd.world.seed(gone);
-    crowd.world.until_reason(gone, "InSync").await;
+    world.seed(gone);
+    world.until_reason(gone, "InSync").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_that_lacks_most_of_what_was_there_is_not_believed_at_first() {
-    let crowd = Crowd::new("vanish").await;
-    let operator = crowd.world.operator(&["--interval", "2s"]);
-    crowd.until_in_sync().await;
-    crowd.rounds(1).await;
+    let (world, crowd) = crowd().await;
+    let operator = world.operator(&["--interval", "2s"]);
+    crowd.until_reason(&world, "InSync").await;
+    rounds(&world, 1).await;
     for id in &crowd.ids[..100] {
-        crowd.world.simulator.delete(CLIENT, id);
+        world.simulator.delete(CLIENT, id);
     }
     let unbelieved = r#"confidence_operator_lists_total{outcome="unbelieved"} 1"#;
     let metrics = async || get(&operator, "/metrics").await.1;
     eventually("it is told", Deadline::default(), metrics, |it| it.contains(unbelieved)).await;
-    assert_eq!(crowd.world.calls(CallKind::Get).len(), 0, "nothing is done about it");
-    let object = crowd.world.api().get(&crowd.ids[0]).await.unwrap();
+    assert_eq!(world.calls(CallKind::Get).len(), 0, "nothing is done about it");
+    let object = world.api().get(&crowd.ids[0]).await.unwrap();
     assert_eq!(status(&object).conditions.iter().find(|it| it.type_ == "Ready").unwrap().reason, "InSync");
     // It stays so: then it is confirmed one by one, and told.
     for id in &crowd.ids[..100] {
-        crowd.world.until_reason(id, "CredentialNotFound").await;
+        world.until_reason(id, "CredentialNotFound").await;
     }
-    crowd.world.until_reason(&crowd.ids[149], "InSync").await;
+    world.until_reason(&crowd.ids[149], "InSync").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_that_breaks_off_is_thrown_away_and_read_again() {
-    let crowd = Crowd::new("broken").await;
-    let _operator = crowd.world.operator(&["--interval", "1s"]);
-    crowd.until_in_sync().await;
+    let (world, crowd) = crowd().await;
+    let _operator = world.operator(&["--interval", "1s"]);
+    crowd.until_reason(&world, "InSync").await;
     for fault in [FaultKind::Reset, FaultKind::BrokenJson, FaultKind::status(500)] {
-        crowd.world.simulator.fault(Fault::once(fault).on(CallKind::List).skip(1));
-        crowd.rounds(3).await;
+        world.simulator.fault(Fault::once(fault).on(CallKind::List).skip(1));
+        rounds(&world, 3).await;
     }
-    assert_eq!(crowd.world.updates().len(), MANAGED);
-    assert!(crowd.ids.iter().all(|id| crowd.world.credential(id).sdk_type == "BACKEND"));
-    crowd.world.simulator.edit(CLIENT, &crowd.ids[3], |it| it.sdk_type = "FRONTEND".to_owned());
-    crowd.world.until_calls(|calls| count(calls, CallKind::Update) == MANAGED + 1).await;
+    assert_eq!(world.updates().len(), MANAGED);
+    assert!(crowd.ids.iter().all(|id| world.credential(id).sdk_type == "BACKEND"));
+    world.simulator.edit(CLIENT, &crowd.ids[3], |it| it.sdk_type = "FRONTEND".to_owned());
+    world.until_calls(|calls| count(calls, CallKind::Update) == MANAGED + 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
