@@ -178,6 +178,7 @@ fn settings(flags: &RunFlags) -> Settings {
         observe: flags.observe,
         last_seen_resolution: flags.last_seen_resolution,
         namespaces: flags.watch_namespaces.clone(),
+        watch_secrets: flags.watch_secrets,
         instance: instance(),
         pod: std::env::var("POD_NAMESPACE").ok().zip(std::env::var("POD_NAME").ok()),
         seed: None,

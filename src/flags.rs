@@ -84,6 +84,10 @@ pub struct RunFlags {
     /// Watch this namespace only; may be repeated [default: all namespaces]
     #[arg(long = "watch-namespace", env = "WATCH_NAMESPACES", value_delimiter = ',', value_name = "NAMESPACE")]
     pub watch_namespaces: Vec<String>,
+    /// Watch Secrets, so that a changed one is noticed at once; false where the operator may get some but list none: a change
+    /// is then noticed at the interval
+    #[arg(long, env = "WATCH_SECRETS", default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]
+    pub watch_secrets: bool,
     /// Where to serve /livez, /readyz and /metrics
     #[arg(long, env = "LISTEN", default_value = "0.0.0.0:8080", value_name = "ADDRESS")]
     pub listen: SocketAddr,

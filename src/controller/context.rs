@@ -40,6 +40,8 @@ pub struct Settings {
     pub last_seen_resolution: Duration,
     /// The namespaces to watch; all where there are none.
     pub namespaces: Vec<String>,
+    /// Whether Secrets may be listed and watched; else each is read when its resource is looked at.
+    pub watch_secrets: bool,
     /// Who writes, in events: the name of the pod or the host.
     pub instance: String,
     /// The namespace and the name of the pod, if there is one: what concerns the whole account is told about it.

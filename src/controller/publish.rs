@@ -7,7 +7,9 @@ use futures::StreamExt;
 use futures::channel::mpsc::UnboundedReceiver;
 use futures::stream::FuturesUnordered;
 use kube::api::{Patch, PatchParams};
-use kube::{Api, ResourceExt};
+use kube::core::Request;
+use kube::{Api, Resource, ResourceExt};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::Context;
@@ -115,10 +117,8 @@ async fn publish(job: &Job, context: &Context) -> Result<End, PublishError> {
         }
         over.push(version.clone());
         let patch = patch_of(&before, &job.after, object, version.as_deref())?;
-        match bounded(api.patch_status(&object.name_any(), &PatchParams::apply(FIELD_MANAGER), &Patch::Merge(patch)))
-            .await?
-        {
-            Ok(written) => return Ok(End::Written { over, version: written.resource_version() }),
+        match bounded(patch_status(object, &Patch::Merge(patch), context)).await? {
+            Ok(written) => return Ok(End::Written { over, version: written.metadata.resource_version }),
             Err(kube::Error::Api(status)) if status.code == 404 => return Ok(End::Pointless),
             Err(kube::Error::Api(status)) if status.code == 409 => {
                 // Somebody wrote the resource meanwhile: the outcome is as true as before.
@@ -133,6 +133,30 @@ async fn publish(job: &Job, context: &Context) -> Result<End, PublishError> {
         }
     }
     Err(PublishError::Contended)
+}
+
+/// What is read of the answer to a write: the object itself comes with the watch.
+#[derive(Clone, Debug, Deserialize)]
+struct Answer {
+    metadata: AnswerMetadata,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AnswerMetadata {
+    resource_version: Option<String>,
+}
+
+/// As `Api::patch_status`, but for the answer: reading the whole object costs more than writing the patch.
+async fn patch_status(
+    object: &ConfidenceClientCredential,
+    patch: &Patch<Value>,
+    context: &Context,
+) -> kube::Result<Answer> {
+    let url = ConfidenceClientCredential::url_path(&(), object.metadata.namespace.as_deref());
+    let parameters = PatchParams::apply(FIELD_MANAGER);
+    let request = Request::new(url).patch_subresource("status", &object.name_any(), &parameters, patch);
+    context.client.request(request.map_err(kube::Error::BuildRequest)?).await
 }
 
 async fn bounded<T>(call: impl Future<Output = T>) -> Result<T, PublishError> {

@@ -174,6 +174,9 @@ fn take_up(key: &Key, object: &ConfidenceClientCredential, context: &Context) {
 }
 
 async fn watch_secrets(context: &Context) {
+    if !context.settings.watch_secrets {
+        return context.show(|it| it.secrets = true);
+    }
     let mut secrets = Box::pin(watches::secrets(&context.client, &context.settings.namespaces).default_backoff());
     while let Some(event) = secrets.next().await {
         let users = match event {

@@ -86,6 +86,11 @@ pub struct Process {
 }
 
 impl Process {
+    /// The id of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The lines that it wrote so far, to standard output and standard error.
     pub fn lines(&self) -> Vec<String> {
         self.output.lock().clone()

@@ -55,6 +55,26 @@ async fn a_changed_secret_is_noticed_by_its_watch_and_not_only_at_the_interval()
         .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_watch_a_changed_secret_is_noticed_at_the_interval_and_an_unchanged_one_costs_no_write() {
+    let world = World::new(Config::default()).await;
+    let ids = ["unwatched-1", "unwatched-2", "unwatched-3"];
+    let _operator = world.operator(&["--interval", "1s", "--watch-secrets", "false"]);
+    for id in ids {
+        world.seed(id);
+        world.put_secret(id, "secret", "hunter2-a").await;
+        world.apply(id, reference(id)).await;
+        world.until_reason(id, "InSync").await;
+    }
+    let looks = world.calls(CallKind::List).len();
+    world.until_calls(|calls| calls.iter().filter(|call| call.kind == CallKind::List).count() >= looks + 3).await;
+    assert_eq!(secret_updates(&world), 3);
+    world.put_secret("unwatched-2", "secret", "hunter2-b").await;
+    world.until_calls(|calls| calls.iter().filter(|call| call.kind == CallKind::Update).count() == 4).await;
+    world.until("unwatched-2", |it| status(it).client_secret.is_some()).await;
+    assert_eq!(world.credential("unwatched-2").secret, "hunter2-b");
+}
+
 #[tokio::test]
 async fn a_returned_secret_is_compared_and_an_equal_one_is_not_written() {
     let world = World::new(Config { secrets: Secrets::Returned, ..Config::default() }).await;

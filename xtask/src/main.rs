@@ -1,6 +1,7 @@
 //! Chores of a contributor: `cargo xtask --help`.
 #![allow(clippy::print_stdout)] // what these are for
 
+mod bench;
 mod controlplane;
 mod demo;
 mod generate;
@@ -21,6 +22,8 @@ struct Cli {
 enum Chore {
     /// Show the operator at work on a real API server, step by step, and check each step
     Demo(demo::Flags),
+    /// Measure the operator on a real API server: calls, writes, CPU, memory, latency
+    Bench(bench::Flags),
     /// Write what is generated from the source: the CRD, here and in the chart
     Generate(generate::Flags),
     /// Run a control plane until Ctrl-C, to try things by hand
@@ -31,6 +34,7 @@ enum Chore {
 async fn main() -> ExitCode {
     let result = match Cli::parse().chore {
         Chore::Demo(flags) => demo::run(flags).await,
+        Chore::Bench(flags) => bench::run(flags).await,
         Chore::Generate(flags) => generate::run(&flags),
         Chore::Controlplane => controlplane::run().await,
     };

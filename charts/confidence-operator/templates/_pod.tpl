@@ -91,11 +91,15 @@ volumes:
 {{- range .Values.watchNamespaces }}
 - --watch-namespace={{ . }}
 {{- end }}
+{{- if ne .Values.rbac.secrets.access "all" }}
+- --watch-secrets=false
+{{- end }}
 - --listen=0.0.0.0:{{ int .Values.metrics.port }}
 - --log-level={{ .Values.log.level }}
 - --log-format={{ .Values.log.format }}
 {{- if .Values.leaderElection.enabled }}
 - --leader-elect
+- --lease-duration={{ .Values.leaderElection.leaseDuration }}
 {{- end }}
 {{- with .Values.extraArgs }}
 {{ toYaml . }}

@@ -25,6 +25,9 @@ const ENOUGH: f64 = 5.0;
 /// A refusal slows down at least to this share of the pace, and without a measurement at most to that.
 const SLOWER: (f64, f64) = (0.95, 0.5);
 
+/// The most calls that may come at once.
+const AT_ONCE: f64 = 8.0;
+
 /// The slowest pace, in requests a second, where the budget itself is not slower.
 const SLOWEST: f64 = 0.2;
 
@@ -98,11 +101,12 @@ impl Pace {
     }
 
     /// When the next call may be made. A quarter of the budget may come at once, so that no second holds more than 1.25
-    /// times the budget; below the full pace, calls come one by one.
+    /// times the budget, but no more than a few, because a server that allows less than the budget refuses all that is on
+    /// its way by then; below the full pace, calls come one by one.
     pub(super) fn free_at(&self, now: Instant) -> Instant {
         let per_second = self.per_second(now);
         let interval = interval(per_second);
-        let at_once = if per_second < self.budget { 1.0 } else { (self.budget / 4.0).floor().max(1.0) };
+        let at_once = if per_second < self.budget { 1.0 } else { (self.budget / 4.0).floor().clamp(1.0, AT_ONCE) };
         // Below four a second, a quarter is not even one call: there is no slack to give.
         let slack = if self.budget < 4.0 { Duration::ZERO } else { LATENESS.min(interval / 4) };
         let early = interval.mul_f64(at_once - 1.0) + slack;

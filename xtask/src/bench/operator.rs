@@ -1,0 +1,86 @@
+//! The operator as a process: started with flags, and what the kernel says of it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use testbed::{Process, Program};
+
+/// The flags of one run of the operator.
+#[derive(Clone, Debug)]
+pub(super) struct Run {
+    /// `--interval`
+    pub(super) interval: &'static str,
+    /// `--requests-per-second`
+    pub(super) rate: u32,
+}
+
+/// What is the same in all runs.
+#[derive(Clone, Debug)]
+pub(super) struct Setting {
+    pub(super) binary: PathBuf,
+    pub(super) kubeconfig: PathBuf,
+    pub(super) confidence_url: String,
+}
+
+/// A running operator.
+pub(super) struct Operator {
+    process: Process,
+    http: reqwest::Client,
+    url: String,
+}
+
+impl Operator {
+    pub(super) fn start(setting: &Setting, run: &Run) -> Result<Self, String> {
+        let process = Program::new(&setting.binary)
+            .env("KUBECONFIG", &setting.kubeconfig)
+            .env("CONFIDENCE_TOKEN", "test-token")
+            .env("LOG_FORMAT", "text")
+            .args(["--listen", "127.0.0.1:0", "--confidence-url", &setting.confidence_url])
+            .args(["--interval", run.interval, "--requests-per-second", &run.rate.to_string()])
+            .start()?;
+        let line = process.wait_for_line(Duration::from_secs(30), |line| line.contains("address="))?;
+        let address = line.split("address=").nth(1).and_then(|rest| rest.split_whitespace().next());
+        let url = format!("http://{}/metrics", address.ok_or("the operator does not say where it listens")?);
+        Ok(Self { process, http: reqwest::Client::new(), url })
+    }
+
+    /// CPU seconds so far: user and system, of all threads.
+    pub(super) fn cpu(&self) -> Result<f64, String> {
+        let stat = self.proc("stat")?;
+        // The second field is the name in parentheses; the 14th and 15th are the ticks.
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let ticks = |index: usize| fields.get(index).and_then(|it| it.parse::<f64>().ok());
+        let (user, system) = (ticks(11), ticks(12));
+        Ok((user.ok_or("no CPU time")? + system.ok_or("no CPU time")?) / TICKS_PER_SECOND)
+    }
+
+    /// The memory that is resident now, and the most that ever was, in MiB.
+    pub(super) fn memory(&self) -> Result<(f64, f64), String> {
+        let status = self.proc("status")?;
+        let kib = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            line.and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok()).ok_or(format!("no {name}"))
+        };
+        Ok((kib("VmRSS:")? / 1024.0, kib("VmHWM:")? / 1024.0))
+    }
+
+    /// The statuses that it wrote, by its own count. Read rarely: answering costs the operator CPU.
+    pub(super) async fn status_writes(&self) -> Result<u64, String> {
+        let answer = self.http.get(&self.url).send().await.map_err(|error| error.to_string())?;
+        let text = answer.text().await.map_err(|error| error.to_string())?;
+        let line = text.lines().find_map(|line| line.strip_prefix("confidence_operator_status_writes_total "));
+        line.and_then(|count| count.trim().parse().ok()).ok_or_else(|| "no count of status writes".to_owned())
+    }
+
+    pub(super) fn stop(mut self) -> Result<(), String> {
+        self.process.terminate(Duration::from_secs(20)).map(drop)
+    }
+
+    fn proc(&self, file: &str) -> Result<String, String> {
+        let path = Path::new("/proc").join(self.process.id().to_string()).join(file);
+        std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))
+    }
+}
+
+/// `USER_HZ` of Linux, on every platform that it runs on here.
+const TICKS_PER_SECOND: f64 = 100.0;
