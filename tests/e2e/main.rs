@@ -9,6 +9,7 @@ mod conditions;
 mod conflict;
 mod contracts;
 mod crash;
+mod credentials;
 mod crowd;
 mod examples;
 mod faults;

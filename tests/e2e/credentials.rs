@@ -1,0 +1,84 @@
+//! The account's own credentials: exchanged, refused, revoked.
+
+use std::time::Duration;
+
+use confidence_simulator::CallKind::{Get, Token, Update};
+use confidence_simulator::{CallKind, Config, Fault, FaultKind};
+use serde_json::json;
+use testbed::Process;
+
+use crate::world::{World, condition, message};
+
+/// An operator with the id and the secret of an API client.
+fn exchanging(world: &World, secret: &str) -> Process {
+    std::fs::write(world.file("id"), "test-client\n").unwrap();
+    std::fs::write(world.file("secret"), secret).unwrap();
+    let program = world.program().arg("--client-id-file").arg(world.file("id"));
+    program.arg("--client-secret-file").arg(world.file("secret")).start().unwrap()
+}
+
+fn kinds(world: &World) -> Vec<CallKind> {
+    world.simulator.calls().into_iter().map(|call| call.kind).collect()
+}
+
+/// Others come, and are told the same without a call.
+async fn nobody_else_makes_a_call(world: &World) {
+    let calls = world.simulator.call_count();
+    for id in ["other-1", "other-2", "other-3"] {
+        world.seed(id);
+        world.apply(id, json!({})).await;
+    }
+    for id in ["other-1", "other-2", "other-3"] {
+        let object = world.until_reason(id, "Unauthenticated").await;
+        assert_eq!(condition(&object, "Ready").unwrap().0, "False");
+        assert_eq!(condition(&object, "Stalled"), None, "it is no trouble of this resource");
+    }
+    assert_eq!(world.simulator.call_count(), calls);
+}
+
+#[tokio::test]
+async fn a_401_renews_the_token_and_the_call_is_made_once_more() {
+    let world = World::new(Config::default()).await;
+    world.seed("renewed");
+    world.simulator.fault(Fault::once(FaultKind::status(401)).on(Update));
+    let _operator = exchanging(&world, "test-client-secret");
+    world.apply("renewed", json!({"sdkType": "BACKEND"})).await;
+    world.until_reason("renewed", "InSync").await;
+    assert_eq!(kinds(&world), [Token, Get, Update, Token, Update]);
+}
+
+#[tokio::test]
+async fn a_401_that_a_new_token_does_not_mend_holds_the_account() {
+    let world = World::new(Config::default()).await;
+    world.seed("barred");
+    let fault = world.simulator.fault(Fault::always(FaultKind::status(401)).on(Get));
+    let _operator = exchanging(&world, "test-client-secret");
+    world.apply("barred", json!({})).await;
+    let object = world.until_reason("barred", "Unauthenticated").await;
+    assert!(message(&object).contains("--client-secret-file"), "{}", message(&object));
+    assert_eq!(kinds(&world), [Token, Get, Token, Get]);
+    nobody_else_makes_a_call(&world).await;
+    // Other credentials are a reason to try again, and nothing else is for five minutes.
+    world.simulator.remove_fault(fault);
+    std::fs::write(world.file("secret"), "another-secret").unwrap();
+    for id in ["barred", "other-1", "other-2", "other-3"] {
+        world.until_reason(id, "InSync").await;
+    }
+    assert_eq!(kinds(&world)[4..], [Get; 4]);
+}
+
+#[tokio::test]
+async fn a_refused_client_secret_costs_one_call_until_the_file_changes() {
+    let world = World::new(Config::default()).await;
+    world.seed("refused");
+    let operator = exchanging(&world, "wrong");
+    world.apply("refused", json!({})).await;
+    let object = world.until_reason("refused", "Unauthenticated").await;
+    assert!(message(&object).contains("--client-secret-file"), "{}", message(&object));
+    assert_eq!(kinds(&world), [Token]);
+    nobody_else_makes_a_call(&world).await;
+    std::fs::write(world.file("secret"), "test-client-secret").unwrap();
+    world.until_reason("refused", "InSync").await;
+    operator.wait_for_line(Duration::from_secs(1), |line| line.contains("credentials have changed")).unwrap();
+    assert!(operator.lines().iter().all(|line| !line.contains("test-client-secret")), "no secret in the log");
+}
