@@ -1,10 +1,17 @@
 //! The API server away and back, and without the CRD.
 
+use std::time::{Duration, Instant};
+
 use confidence_simulator::{CallKind, Config, Fault, FaultKind};
+use http::Method;
 use serde_json::json;
 use testbed::{ControlPlane, Deadline, eventually};
 
+use crate::api_proxy::{ApiProxy, Hold};
 use crate::world::{CLIENT, World, install_crd, status};
+
+/// The operator gives a connection up on which nothing came for so long; beginning anew takes a little more.
+const DEAD_WATCH: Duration = Duration::from_secs(65 + 10);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_update_made_while_the_api_server_is_away_is_reported_when_it_is_back_and_not_made_again() {
@@ -51,4 +58,24 @@ async fn without_the_crd_the_operator_is_not_ready_says_so_and_goes_on_when_it_c
     world.apply("early", json!({"sdkType": "BACKEND"})).await;
     world.until_reason("early", "InSync").await;
     assert_eq!(crate::program::get(&operator, "/readyz").await.0, 200);
+}
+
+#[tokio::test]
+async fn a_watch_that_died_silently_is_noticed_in_time() {
+    let world = World::new(Config::default()).await;
+    world.seed("unwatched");
+    world.apply("unwatched", json!({})).await;
+    let proxy = ApiProxy::start(world.client.clone(), &world.file("kubeconfig")).await;
+    // The lists come through, and then the watches stay silent, as when a firewall forgets a connection.
+    proxy.hold(Hold::Answer, Method::GET, "watch=");
+    let program = world.program().arg("--token-file").arg(world.file("token"));
+    let _operator = program.env("KUBECONFIG", world.file("kubeconfig")).start().unwrap();
+    world.until_reason("unwatched", "InSync").await;
+    proxy.until_held().await;
+    proxy.hold_nothing();
+    let since = Instant::now();
+    world.apply("unwatched", json!({"sdkType": "BACKEND"})).await;
+    let look = async || world.credential("unwatched").sdk_type;
+    eventually("the edit is seen", Deadline(DEAD_WATCH), look, |it| it == "BACKEND").await;
+    eprintln!("noticed after {:?}", since.elapsed());
 }
