@@ -22,6 +22,7 @@ mod replicas;
 mod rounds;
 mod secrets;
 mod service_account;
+mod takeover;
 mod throttle;
 mod triggers;
 mod validation;
