@@ -19,7 +19,7 @@ use super::metrics::Metrics;
 use super::request::Call;
 use super::settings::Settings;
 use super::token::{self, Issued};
-use super::transport::{MAX_ANSWER_BYTES, REQUEST_TIMEOUT, Transport, TransportError, TransportFault};
+use super::transport::{LastCheck, MAX_ANSWER_BYTES, REQUEST_TIMEOUT, Transport, TransportError, TransportFault};
 use super::wire::WireError;
 
 /// Reads a good answer.
@@ -93,11 +93,14 @@ impl Caller {
         token: Option<&Token>,
         read: Read<T>,
     ) -> Result<T, Error> {
-        let request = call.request(token.map(|token| &token.value))?;
+        let mut request = call.request(token.map(|token| &token.value))?;
         pass.turn(urgency).await?;
-        // Asked as late as can be: the wait for a turn may have outlasted the lease.
-        if call.effect() == Effect::Write && !self.guard.may_write() {
-            return Err(Error::new(Cause::NotLeader, ""));
+        if call.effect() == Effect::Write {
+            // The wait for a turn may have outlasted the lease.
+            if !self.guard.may_write() {
+                return Err(Error::new(Cause::NotLeader, ""));
+            }
+            request.extensions_mut().insert(LastCheck::new(Arc::clone(&self.guard)));
         }
         let began = Instant::now();
         let result = self.exchange(call.effect(), request, read).await;

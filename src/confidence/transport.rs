@@ -1,10 +1,14 @@
 //! How a request gets to the server and the answer back: the only I/O of this room, behind a trait, so that tests can put
 //! a server in its place that runs in the same thread and the same time.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
+
+use super::client::WriteGuard;
 
 /// The largest answer that is read: far above any that the API gives, far below what would hurt.
 pub const MAX_ANSWER_BYTES: usize = 1024 * 1024;
@@ -13,10 +17,33 @@ pub const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Sends one request and reads one answer, whole and not beyond [`MAX_ANSWER_BYTES`]. Retries nothing, follows no redirect.
-/// May be dropped at any time, and the request with it.
+/// May be dropped at any time, and the request with it. Asks the [`LastCheck`] of a request that has one as late as it can.
 pub trait Transport: Send + Sync {
     /// Sends the request.
     fn send(&self, request: http::Request<Bytes>) -> BoxFuture<'_, Result<http::Response<Bytes>, TransportError>>;
+}
+
+/// An extension of a request that writes: to be asked once more when its body is about to leave. Until then a connection
+/// may have had to be made, or the process may have been stopped and continued.
+#[derive(Clone)]
+pub struct LastCheck(Arc<dyn WriteGuard>);
+
+impl LastCheck {
+    /// A check that asks the guard.
+    pub fn new(guard: Arc<dyn WriteGuard>) -> Self {
+        Self(guard)
+    }
+
+    /// Whether the body may leave.
+    pub fn may_write(&self) -> bool {
+        self.0.may_write()
+    }
+}
+
+impl fmt::Debug for LastCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LastCheck").finish_non_exhaustive()
+    }
 }
 
 /// Why there is no answer.

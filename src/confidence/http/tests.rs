@@ -61,6 +61,50 @@ async fn the_program_says_who_it_is() {
     assert_eq!(answer.await.unwrap().status(), 200);
 }
 
+/// May write so many times.
+struct Times(std::sync::atomic::AtomicI32);
+
+impl crate::confidence::WriteGuard for Times {
+    fn may_write(&self) -> bool {
+        self.0.fetch_sub(1, std::sync::atomic::Ordering::Relaxed) > 0
+    }
+}
+
+/// Sends a write over a connection that is kept open by a look before it; answers what the server read of the write.
+async fn write(times: i32) -> (String, Result<http::Response<Bytes>, TransportError>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/v1/clients/c/credentials/k", listener.local_addr().unwrap());
+    let serving = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut text = [0; 1024];
+        for body in ["look", "write"] {
+            let length = stream.read(&mut text).await.unwrap();
+            if body == "write" {
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+                return String::from_utf8_lossy(&text[..length]).into_owned();
+            }
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+        }
+        unreachable!()
+    });
+    let transport = transport();
+    transport.send(get(&url)).await.unwrap();
+    let guard = std::sync::Arc::new(Times(times.into()));
+    let request = http::Request::patch(&url).extension(crate::confidence::transport::LastCheck::new(guard));
+    let result = transport.send(request.body(Bytes::from_static(b"{\"x\":1}")).unwrap()).await;
+    (serving.await.unwrap(), result)
+}
+
+#[tokio::test]
+async fn a_write_is_checked_as_it_leaves() {
+    let (read, result) = write(1).await;
+    assert!(read.ends_with("{\"x\":1}") && read.contains("content-length: 7\r\n"), "{read}");
+    result.unwrap();
+    let (read, result) = write(0).await;
+    assert!(!read.contains("\"x\""), "{read}");
+    assert!(result.unwrap_err().detail.contains("another replica"));
+}
+
 #[tokio::test]
 async fn a_redirect_is_an_answer_and_is_not_followed() {
     let answer = against(async |mut stream, _| {
