@@ -31,11 +31,9 @@ impl Body for Guarded {
 
     /// A connection that asks for the body writes it in the same breath. A request whose body never comes is none.
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, MayNotWrite>>> {
-        let frame = self.bytes.take().map(|bytes| match self.check.may_write() {
-            true => Ok(Frame::data(bytes)),
-            false => Err(MayNotWrite),
-        });
-        Poll::Ready(frame)
+        let Some(bytes) = self.bytes.take() else { return Poll::Ready(None) };
+        let frame = if self.check.may_write() { Ok(Frame::data(bytes)) } else { Err(MayNotWrite) };
+        Poll::Ready(Some(frame))
     }
 
     fn is_end_stream(&self) -> bool {
