@@ -22,7 +22,7 @@ pub mod settings;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod testing;
-mod token;
+pub mod token;
 pub mod transport;
 pub mod wire;
 

@@ -28,10 +28,11 @@ pub(super) fn body(id: &SecretString, secret: &SecretString) -> Result<Bytes, se
 
 /// A token that was issued.
 #[derive(Debug)]
-pub(super) struct Issued {
-    pub(super) value: SecretString,
+pub struct Issued {
+    /// The bearer token.
+    pub value: SecretString,
     /// How long it lives; none where nobody says, and then only a refusal tells.
-    pub(super) life: Option<Duration>,
+    pub life: Option<Duration>,
 }
 
 #[derive(Deserialize)]
@@ -50,8 +51,11 @@ enum Seconds {
 }
 
 impl Issued {
-    /// Reads the answer to a token call. One without a token is unreadable, and one without a usable life has none.
-    pub(super) fn from_json(text: &[u8]) -> Result<Self, WireError> {
+    /// Reads the answer to a token call. One without a usable life has none.
+    ///
+    /// # Errors
+    /// When the text is no JSON, or holds no token.
+    pub fn from_json(text: &[u8]) -> Result<Self, WireError> {
         let answer: Answer = serde_json::from_slice(text)?;
         if answer.access_token.expose_secret().is_empty() {
             return Err(serde::de::Error::custom("empty accessToken")).map_err(|error: serde_json::Error| error.into());
