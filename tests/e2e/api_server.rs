@@ -4,8 +4,11 @@ use std::time::{Duration, Instant};
 
 use confidence_simulator::{CallKind, Config, Fault, FaultKind};
 use http::Method;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::Api;
+use kube::api::DeleteParams;
 use serde_json::json;
-use testbed::{ControlPlane, Deadline, eventually};
+use testbed::{ControlPlane, Deadline, Process, eventually};
 
 use crate::api_proxy::{ApiProxy, Hold};
 use crate::world::{CLIENT, World, install_crd, status};
@@ -78,4 +81,58 @@ async fn a_watch_that_died_silently_is_noticed_in_time() {
     let look = async || world.credential("unwatched").sdk_type;
     eventually("the edit is seen", Deadline(DEAD_WATCH), look, |it| it == "BACKEND").await;
     eprintln!("noticed after {:?}", since.elapsed());
+}
+
+/// A call to Confidence takes long enough for something to happen at the API server meanwhile.
+async fn in_the_middle_of(id: &str, kind: CallKind) -> (World, Process) {
+    let world = World::new(Config::default()).await;
+    world.seed(id);
+    world.simulator.fault(Fault::once(FaultKind::Slow { milliseconds: 2000 }).on(kind));
+    let operator = world.operator(&[]);
+    world.apply(id, json!({"sdkType": "BACKEND"})).await;
+    world.until_calls(|calls| calls.iter().any(|call| call.kind == kind)).await;
+    (world, operator)
+}
+
+/// Whatever happened, the operator serves others, and nothing went wrong.
+async fn goes_on(world: &World, operator: &Process) {
+    assert_eq!(crate::program::get(operator, "/livez").await.0, 200);
+    let troubles = operator.lines().into_iter().filter(|line| line.contains("\"ERROR\"") || line.contains("panicked"));
+    assert_eq!(troubles.count(), 0, "{}", operator.lines().join("\n"));
+    assert_eq!(world.updates().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resource_that_is_deleted_in_the_middle_of_a_pass_is_no_error() {
+    let (world, operator) = in_the_middle_of("deleted", CallKind::Update).await;
+    world.delete("deleted").await;
+    world.seed("other");
+    world.apply("other", json!({})).await;
+    world.until_calls(|calls| calls.iter().any(|call| call.kind == CallKind::Update && call.settled)).await;
+    world.until_reason("other", "InSync").await;
+    world.look_at("other", "after").await;
+    goes_on(&world, &operator).await;
+    let warnings = operator.lines().into_iter().filter(|line| line.contains("\"WARN\"")).count();
+    assert_eq!(warnings, 0, "{}", operator.lines().join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_namespace_that_goes_away_in_the_middle_of_a_pass_is_no_error() {
+    let (world, operator) = in_the_middle_of("leaving", CallKind::Update).await;
+    // No events can be created in it any more; what is in it goes later.
+    let namespaces: Api<Namespace> = Api::all(world.client.clone());
+    namespaces.delete(&world.namespace, &DeleteParams::default()).await.unwrap();
+    world.until_reason("leaving", "InSync").await;
+    world.look_at("leaving", "after").await;
+    goes_on(&world, &operator).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_status_that_meets_a_newer_version_is_made_anew_and_nothing_seen_is_lost() {
+    let (world, operator) = in_the_middle_of("contended", CallKind::Update).await;
+    world.annotate("contended", "example.com/somebody", "was-here").await;
+    let object = world.until_reason("contended", "InSync").await;
+    assert_eq!(status(&object).last_update.map(|it| it.update_mask), Some("sdk_type".to_owned()));
+    world.look_at("contended", "after").await;
+    goes_on(&world, &operator).await;
 }
