@@ -34,17 +34,25 @@ pub struct Running {
     /// The server behind the socket; it outlives this.
     pub sim: Simulator,
     address: SocketAddr,
-    mode: Mode,
+    /// None during an outage.
+    listening: Option<Listening>,
+    /// Bound and never listening: nobody else gets the address between an outage and its end.
+    _held: TcpSocket,
 }
 
 #[derive(Debug)]
-enum Mode {
-    /// Dropping the sender ends the task.
-    Listening { end: oneshot::Sender<()>, task: JoinHandle<()> },
-    /// The address is held by a socket that does not listen, so that connections to it are refused and nobody else takes it.
-    Away(TcpSocket),
-    /// Between two of the others, and after a failure.
-    Gone,
+struct Listening {
+    /// Dropping it ends the task.
+    end: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Listening {
+    async fn stop(self) {
+        drop(self.end);
+        // It ends by itself; that it was cancelled by a runtime that ends is as good.
+        let _ = self.task.await;
+    }
 }
 
 impl Running {
@@ -59,17 +67,10 @@ impl Running {
     }
 
     /// An outage: closes all connections and refuses new ones until [`Running::resume`]. The state stays.
-    ///
-    /// # Errors
-    /// When the address cannot be held.
-    pub async fn pause(&mut self) -> io::Result<()> {
-        if let Mode::Listening { end, task } = std::mem::replace(&mut self.mode, Mode::Gone) {
-            drop(end);
-            // It ends by itself; that it was cancelled by a runtime that ends is as good.
-            let _ = task.await;
+    pub async fn pause(&mut self) {
+        if let Some(listening) = self.listening.take() {
+            listening.stop().await;
         }
-        self.mode = Mode::Away(bind(self.address)?);
-        Ok(())
     }
 
     /// Listens again, at the same address.
@@ -77,24 +78,15 @@ impl Running {
     /// # Errors
     /// When the address cannot be had.
     pub fn resume(&mut self) -> io::Result<()> {
-        let socket = match std::mem::replace(&mut self.mode, Mode::Gone) {
-            listening @ Mode::Listening { .. } => {
-                self.mode = listening;
-                return Ok(());
-            }
-            Mode::Away(socket) => socket,
-            Mode::Gone => bind(self.address)?,
-        };
-        self.mode = listening(socket.listen(BACKLOG)?, &self.sim);
+        if self.listening.is_none() {
+            self.listening = Some(listen(bind(self.address, true)?, &self.sim)?);
+        }
         Ok(())
     }
 
     /// Stops listening and closes all connections.
-    pub async fn stop(self) {
-        if let Mode::Listening { end, task } = self.mode {
-            drop(end);
-            let _ = task.await;
-        }
+    pub async fn stop(mut self) {
+        self.pause().await;
     }
 }
 
@@ -113,9 +105,12 @@ impl Simulator {
     /// When the address cannot be had.
     #[allow(clippy::unused_async)] // Needs the runtime that it is awaited on.
     pub async fn listen(&self, address: SocketAddr) -> io::Result<Running> {
-        let listener = bind(address)?.listen(BACKLOG)?;
-        let address = listener.local_addr()?;
-        Ok(Running { sim: self.clone(), address, mode: listening(listener, self) })
+        // An address that another server has is refused, although ours could be shared.
+        drop(bind(address, false)?);
+        let held = bind(address, true)?;
+        let address = held.local_addr()?;
+        let listening = Some(listen(bind(address, true)?, self)?);
+        Ok(Running { sim: self.clone(), address, listening, _held: held })
     }
 
     /// Listens on a free port of the loopback address.
@@ -127,17 +122,20 @@ impl Simulator {
     }
 }
 
-fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
+fn bind(address: SocketAddr, shared: bool) -> io::Result<TcpSocket> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     // Connections of an earlier server at the address, closed but not yet forgotten, must not be in the way.
     socket.set_reuseaddr(true)?;
+    // The socket that holds the address must not be in the way of the one that listens.
+    socket.set_reuseport(shared)?;
     socket.bind(address)?;
     Ok(socket)
 }
 
-fn listening(listener: TcpListener, simulator: &Simulator) -> Mode {
+fn listen(socket: TcpSocket, simulator: &Simulator) -> io::Result<Listening> {
+    let listener = socket.listen(BACKLOG)?;
     let (end, ended) = oneshot::channel();
-    Mode::Listening { end, task: tokio::spawn(accept(listener, simulator.router(), ended)) }
+    Ok(Listening { end, task: tokio::spawn(accept(listener, simulator.router(), ended)) })
 }
 
 async fn accept(listener: TcpListener, router: Router, mut ended: oneshot::Receiver<()>) {

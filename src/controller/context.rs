@@ -16,7 +16,7 @@ use super::index::Index;
 use super::key::Key;
 use super::lock;
 use super::looks::Looks;
-use super::memory::Memory;
+use super::memory::{Memory, Wake};
 use super::observe::{ObserveMode, Reading};
 use super::outcome::{Help, Problem};
 use super::schedule::account_wait;
@@ -168,6 +168,19 @@ impl Context {
     pub(super) fn enqueue(&self, key: Key) {
         // Nobody listens any more only when the program ends.
         let _ = self.queue.unbounded_send(key);
+    }
+
+    /// Puts resources in the queue that something new concerns.
+    pub(super) fn wake_all(&self, keys: Vec<Key>) {
+        for key in keys {
+            self.memory.wake(&key, Wake::Asked);
+            self.enqueue(key);
+        }
+    }
+
+    /// Whether a watch tells of Secrets that change. It does not where listing them is not allowed.
+    pub(super) fn watches_secrets(&self) -> bool {
+        self.settings.watch_secrets && self.shown.borrow().secrets
     }
 
     /// Sets a status down to be written, with the events to be told then.

@@ -21,6 +21,7 @@ mod resolve;
 mod rounds;
 mod run;
 mod schedule;
+mod unwatched;
 mod watch;
 
 use std::convert::Infallible;

@@ -13,7 +13,6 @@ use tokio::sync::watch;
 
 use super::context::Ends;
 use super::key::Key;
-use super::memory::Wake;
 use super::report::is_settled;
 use super::{Context, publish, reconcile, rounds, watch as watches};
 use crate::api::ConfidenceClientCredential;
@@ -153,7 +152,7 @@ fn indexed(
             let key = Key::of(object);
             context.memory.forget(&key);
             context.drafts.forget(&key);
-            wake_all(&context, context.index.delete(&key));
+            context.wake_all(context.index.delete(&key));
         }
         // The first list, or the first list again: nothing was done yet because of what it named before.
         Ok(Event::Init) => {
@@ -170,7 +169,7 @@ fn indexed(
 
 fn take_up(key: &Key, object: &ConfidenceClientCredential, context: &Context) {
     context.drafts.seen(key, object);
-    wake_all(context, context.index.apply(key, object));
+    context.wake_all(context.index.apply(key, object));
 }
 
 async fn watch_secrets(context: &Context) {
@@ -198,7 +197,7 @@ async fn watch_secrets(context: &Context) {
                 Vec::new()
             }
         };
-        wake_all(context, users);
+        context.wake_all(users);
     }
 }
 
@@ -231,12 +230,5 @@ async fn sum_up_events(context: &Context) {
     loop {
         tokio::time::sleep(EVENT_SUMS).await;
         context.events.tell_sums().await;
-    }
-}
-
-fn wake_all(context: &Context, keys: Vec<Key>) {
-    for key in keys {
-        context.memory.wake(&key, Wake::Asked);
-        context.enqueue(key);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use confidence_simulator::CallKind::{Get, Token, Update};
+use confidence_simulator::CallKind::{Get, List, Token, Update};
 use confidence_simulator::{CallKind, Config, Fault, FaultKind};
 use serde_json::json;
 use testbed::Process;
@@ -64,7 +64,9 @@ async fn a_401_that_a_new_token_does_not_mend_holds_the_account() {
     for id in ["barred", "other-1", "other-2", "other-3"] {
         world.until_reason(id, "InSync").await;
     }
-    assert_eq!(kinds(&world)[4..], [Get; 4]);
+    // Those that come at the same moment look together.
+    let looks = &kinds(&world)[4..];
+    assert!(looks.len() <= 4 && looks.iter().all(|it| [Get, List].contains(it)), "{looks:?}");
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! Many resources at once.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use confidence_operator::api::ConfidenceClientCredential;
 use confidence_simulator::Call;
@@ -73,4 +75,41 @@ pub fn gaps(calls: &[Call]) -> Vec<u64> {
 /// The calls that it takes to look at so many credentials of one client.
 pub const fn pages(credentials: usize) -> usize {
     credentials.div_ceil(100)
+}
+
+/// How much a machine that is busy otherwise held this process up, at the worst: a server that was held up receives in one
+/// second what was sent in a longer time.
+pub struct Stalls {
+    worst: Arc<AtomicU64>,
+    measuring: tokio::task::JoinHandle<()>,
+}
+
+impl Stalls {
+    /// Measures from now on.
+    pub fn measure() -> Self {
+        const TICK: Duration = Duration::from_millis(10);
+        let worst = Arc::new(AtomicU64::new(0));
+        let seen = Arc::clone(&worst);
+        let measuring = tokio::spawn(async move {
+            loop {
+                let before = Instant::now();
+                tokio::time::sleep(TICK).await;
+                let late = before.elapsed().saturating_sub(TICK).as_millis();
+                seen.fetch_max(u64::try_from(late).unwrap(), Ordering::Relaxed);
+            }
+        });
+        Self { worst, measuring }
+    }
+
+    /// The most calls that may seem to come within a second at this rate: 1.25 times as many, and those of the worst stall.
+    pub fn most_in_a_second(&self, rate: usize) -> usize {
+        let stall = usize::try_from(self.worst.load(Ordering::Relaxed)).unwrap();
+        rate * 5 / 4 + (rate * stall).div_ceil(1000)
+    }
+}
+
+impl Drop for Stalls {
+    fn drop(&mut self) {
+        self.measuring.abort();
+    }
 }

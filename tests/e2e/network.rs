@@ -165,7 +165,7 @@ async fn calls_go_through_the_proxies_of_the_environment() {
             "plain",
             format!("http://{NAME}"),
             &["--allow-insecure-url"],
-            format!("GET http://{NAME}/v1/clients/{}/credentials/plain", crate::world::CLIENT),
+            format!("GET http://{NAME}/v1/clients/{}/credentials", crate::world::CLIENT),
         ),
     ] {
         world.seed(id);
@@ -173,7 +173,7 @@ async fn calls_go_through_the_proxies_of_the_environment() {
         world.apply(id, json!({"sdkType": "BACKEND"})).await;
         world.until_reason(id, "InSync").await;
         operator.kill().unwrap();
-        assert!(proxy.asked().contains(&asked), "{:?}", proxy.asked());
+        assert!(proxy.asked().iter().any(|it| it.starts_with(&asked)), "{:?}", proxy.asked());
     }
     assert!(proxy.asked().iter().all(|asked| asked.contains(NAME)), "NO_PROXY goes straight: {:?}", proxy.asked());
 }

@@ -69,7 +69,7 @@ async fn an_outage_refuses_connections_and_keeps_the_state() {
     let mut running = serving().await;
     let url = running.url();
     assert!(raw_get(&running).await.is_ok());
-    running.pause().await.unwrap();
+    running.pause().await;
     assert_eq!(raw_get(&running).await, Err(ErrorKind::ConnectionRefused));
     running.sim.edit("c", "k", |credential| "Edited".clone_into(&mut credential.display_name));
     running.resume().unwrap();
@@ -81,6 +81,11 @@ async fn an_outage_refuses_connections_and_keeps_the_state() {
     assert!(TcpStream::connect(address).await.is_err());
     let again = sim.listen(address).await.unwrap();
     assert!(raw_get(&again).await.unwrap().contains("Edited"));
+    assert_eq!(
+        sim.listen(address).await.unwrap_err().kind(),
+        ErrorKind::AddrInUse,
+        "two servers never share an address"
+    );
 }
 
 #[tokio::test]

@@ -9,7 +9,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
-use self::secrets::{SecretName, Secrets};
+use self::secrets::Secrets;
+
+pub(super) use self::secrets::SecretName;
 use super::key::Key;
 use super::lock;
 use crate::api::ConfidenceClientCredential;
@@ -144,6 +146,11 @@ impl Index {
     /// Whether any resource takes its secret from a Secret.
     pub(super) fn secrets_are_used(&self) -> bool {
         lock(&self.inner).secrets.are_used()
+    }
+
+    /// The Secret that a resource takes its secret from.
+    pub(super) fn secret_of(&self, key: &Key) -> Option<SecretName> {
+        lock(&self.inner).entries.get(key)?.secret.clone()
     }
 
     /// The version of a Secret, as far as it is known.

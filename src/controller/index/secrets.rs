@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use crate::controller::key::Key;
 
 /// The name of a Secret with its namespace.
-pub(super) type SecretName = (String, String);
+pub(in crate::controller) type SecretName = (String, String);
 
 /// The Secrets that resources use.
 #[derive(Debug, Default)]

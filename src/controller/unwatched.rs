@@ -1,0 +1,37 @@
+//! Secrets that no watch tells of: the API server is asked for their versions once a round.
+//!
+//! A list or a watch cannot be granted by name, so an operator that may read named Secrets alone has to ask. It asks for
+//! the metadata only: what is in a Secret is for the pass that needs it to read.
+
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
+use std::collections::HashSet;
+
+use super::index::SecretName;
+use super::{Context, Key};
+
+/// Secrets that are asked for at the same time.
+const AT_ONCE: usize = 4;
+
+/// Hands to the queue the users of each Secret that changed since a pass read it, of those that some resources use.
+pub(super) async fn look(members: &[Key], context: &Context) {
+    if context.watches_secrets() {
+        return;
+    }
+    let secrets: HashSet<SecretName> = members.iter().filter_map(|key| context.index.secret_of(key)).collect();
+    let asked = secrets.into_iter().map(|secret| ask(secret, context));
+    futures::stream::iter(asked).buffer_unordered(AT_ONCE).collect::<()>().await;
+}
+
+async fn ask((namespace, name): SecretName, context: &Context) {
+    let api: Api<Secret> = Api::namespaced(context.client.clone(), &namespace);
+    match api.get_metadata_opt(&name).await {
+        Ok(found) => {
+            let version = found.and_then(|it| it.metadata.resource_version);
+            context.wake_all(context.index.secret_changed(&namespace, &name, version.as_deref()));
+        }
+        // Trouble with reading it is for the next pass that needs it to tell.
+        Err(error) => tracing::debug!(namespace, name, %error, "the version of a Secret could not be read"),
+    }
+}
