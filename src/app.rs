@@ -19,11 +19,12 @@ use crate::confidence::metrics::Metrics;
 use crate::confidence::settings::{BaseUrl, Credentials, Settings as AccountSettings};
 use crate::confidence::wire::LabelsShape;
 use crate::confidence::{Confidence, WriteGuard};
-use crate::controller::{self, Context, Settings, Stopped};
+use crate::controller::Settings;
 use crate::flags::{CredentialSource, LabelsEncodingFlag, LogFormat, RunFlags};
 use crate::health::{Progress, Readiness};
 use crate::leader::{Candidate, LeaseGuard};
 use crate::metrics::{ControllerMetrics, PREFIX};
+use crate::replica::{NOT_LISTED, Replica};
 use crate::serve::{self, Endpoints};
 
 /// A little more than the API server keeps a watch open: together, the bound within which a dead connection is noticed.
@@ -101,7 +102,7 @@ async fn run(flags: RunFlags, account: AccountSettings, transport: HttpTransport
         Confidence::new(account, Arc::new(transport), Arc::clone(&guard), Metrics::register(&mut registry))?;
     let client = cluster().await?;
     let listener = serve::bind(flags.listen).await.map_err(|error| format!("--listen {}: {error}", flags.listen))?;
-    let (progress, readiness) = (Progress::default(), Readiness::new("the resources have not been listed yet"));
+    let (progress, readiness) = (Progress::default(), Readiness::new(NOT_LISTED));
     let store = reflector::store();
     let endpoints = Endpoints {
         registry: Arc::new(registry),
@@ -112,21 +113,18 @@ async fn run(flags: RunFlags, account: AccountSettings, transport: HttpTransport
     };
     let serving = spawn_endpoints(listener, endpoints)?;
     let stop = until_signal()?;
-    let mut candidate = flags.leader_elect.then(|| candidate(&flags, client.clone(), lease));
-    let won = match &mut candidate {
-        None => true,
-        Some(candidate) => win(candidate, &readiness, stop.clone()).await,
+    let replica = Replica {
+        lease: flags.leader_elect.then(|| candidate(&flags, client.clone(), lease)),
+        settings: settings(&flags),
+        client,
+        confidence,
+        guard,
+        metrics,
+        progress,
+        readiness,
+        store,
     };
-    let mut cleanly = true;
-    if won {
-        metrics.set_leader(true);
-        let context = Context::new(client, confidence, guard, metrics, progress, settings(&flags));
-        let work = Box::pin(controller::run(Arc::new(context), store, readiness, stop));
-        cleanly = work_while_leading(work, candidate.as_mut()).await;
-    }
-    if let Some(candidate) = &mut candidate {
-        candidate.release().await;
-    }
+    let cleanly = replica.run(stop).await;
     serving.abort();
     tracing::info!(cleanly, "stopped");
     Ok(cleanly)
@@ -135,33 +133,6 @@ async fn run(flags: RunFlags, account: AccountSettings, transport: HttpTransport
 fn candidate(flags: &RunFlags, client: Client, guard: LeaseGuard) -> Candidate {
     let namespace = std::env::var("POD_NAMESPACE").unwrap_or_else(|_| client.default_namespace().to_owned());
     Candidate::new(client, &namespace, &instance(), flags.lease_duration, guard)
-}
-
-/// Waits for the lease. A replica that stands by is ready: it could serve. Returns whether the lease was won, rather than
-/// the program told to stop.
-async fn win(candidate: &mut Candidate, readiness: &Readiness, mut stop: watch::Receiver<bool>) -> bool {
-    readiness.set_ready();
-    tokio::select! {
-        () = candidate.win() => {
-            readiness.set_waiting("the resources have not been listed yet".to_owned());
-            true
-        }
-        _ = stop.wait_for(|it| *it) => false,
-    }
-}
-
-/// Works until told to stop, or until the lease is lost: then everything is dropped, because another replica may begin.
-async fn work_while_leading(work: impl Future<Output = Stopped>, candidate: Option<&mut Candidate>) -> bool {
-    let lost = async {
-        match candidate {
-            Some(candidate) => candidate.keep().await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        stopped = work => stopped.cleanly,
-        () = lost => false,
-    }
 }
 
 async fn cluster() -> Result<Client, String> {
@@ -208,6 +179,7 @@ fn until_signal() -> Result<watch::Receiver<bool>, String> {
     let (stop, stopped) = watch::channel(false);
     tokio::spawn(async move {
         tokio::select! {
+            biased;
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
