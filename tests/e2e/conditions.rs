@@ -45,7 +45,7 @@ async fn a_missing_credential_is_stalled_told_once_and_found_again_later() {
     assert_eq!(condition(&object, "Stalled"), Some(("True".into(), "CredentialNotFound".into())));
     let looks = world.simulator.call_count();
     world.until_calls(|calls| calls.len() >= looks + 3).await;
-    assert_eq!(world.event_reasons("later").await, ["CredentialNotFound"]);
+    world.until_events("later", &["CredentialNotFound"]).await;
     world.seed("later");
     let object = world.until_reason("later", "InSync").await;
     assert_eq!(condition(&object, "Stalled"), None);

@@ -56,6 +56,27 @@ async fn a_changed_secret_is_noticed_by_its_watch_and_not_only_at_the_interval()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_changes_after_a_restart_is_noticed_by_its_watch_too() {
+    let world = World::new(Config::default()).await;
+    world.seed("restarted");
+    world.put_secret("restarted", "secret", "hunter2-a").await;
+    let mut first = world.operator(&["--interval", "1h"]);
+    world.apply("restarted", reference("restarted")).await;
+    world.until_reason("restarted", "InSync").await;
+    first.kill().unwrap();
+    let looks = world.calls(CallKind::Get).len();
+    let _second = world.operator(&["--interval", "1h"]);
+    world
+        .until_calls(|calls| calls.iter().filter(|call| call.kind == CallKind::Get && call.settled).count() > looks)
+        .await;
+    world.put_secret("restarted", "secret", "hunter2-b").await;
+    world
+        .until_calls(|calls| calls.iter().filter(|call| call.kind == CallKind::Update && call.settled).count() == 2)
+        .await;
+    assert_eq!(world.credential("restarted").secret, "hunter2-b");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_a_watch_a_changed_secret_is_noticed_at_the_interval_and_an_unchanged_one_costs_no_write() {
     let world = World::new(Config::default()).await;
     let ids = ["unwatched-1", "unwatched-2", "unwatched-3"];

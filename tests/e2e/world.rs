@@ -167,6 +167,13 @@ impl World {
         about
     }
 
+    /// Waits for the events about a resource, which are told after its status: these and no others.
+    pub async fn until_events(&self, name: &str, reasons: &[&str]) {
+        let events = async || self.event_reasons(name).await;
+        let told = eventually("events", Deadline::default(), events, |it| it.len() >= reasons.len()).await;
+        assert_eq!(told, reasons);
+    }
+
     pub async fn event_reasons(&self, name: &str) -> Vec<String> {
         self.events(name).await.into_iter().filter_map(|it| it.reason).collect()
     }
