@@ -64,13 +64,13 @@ impl Caller {
     }
 
     /// Makes a call.
-    pub(super) async fn call<T>(&self, call: &Call, urgency: Urgency, read: Read<T>) -> Result<T, Error> {
+    pub(super) async fn call<T>(&self, call: &Call<'_>, urgency: Urgency, read: Read<T>) -> Result<T, Error> {
         let pass = self.gate.enter(&call.about)?;
         let result = self.attempt(call, &pass, urgency, read).await;
         pass.settle(result)
     }
 
-    async fn attempt<T>(&self, call: &Call, pass: &Pass, urgency: Urgency, read: Read<T>) -> Result<T, Error> {
+    async fn attempt<T>(&self, call: &Call<'_>, pass: &Pass, urgency: Urgency, read: Read<T>) -> Result<T, Error> {
         let tokens = TokenCalls { caller: self, pass };
         let token = self.auth.token(&tokens).await?;
         let refusal = match self.send(call, pass, urgency, Some(&token), read).await {
@@ -87,7 +87,7 @@ impl Caller {
     /// Makes one request.
     async fn send<T>(
         &self,
-        call: &Call,
+        call: &Call<'_>,
         pass: &Pass,
         urgency: Urgency,
         token: Option<&Token>,
@@ -99,6 +99,9 @@ impl Caller {
             // The wait for a turn may have outlasted the lease.
             if !self.guard.may_write() {
                 return Err(Error::new(Cause::NotLeader, ""));
+            }
+            if !(call.still_wanted)() {
+                return Err(Error::new(Cause::Superseded, ""));
             }
             request.extensions_mut().insert(LastCheck::new(Arc::clone(&self.guard)));
         }
@@ -131,7 +134,7 @@ impl Caller {
     }
 
     /// One line for each write, at a level that is on; for all else where somebody looks for it.
-    fn tell(&self, call: &Call, error: Option<&Error>, duration: Duration) {
+    fn tell(&self, call: &Call<'_>, error: Option<&Error>, duration: Duration) {
         let outcome = error.map_or("ok", |error| error.cause().label());
         self.metrics.request(call.kind, outcome, duration);
         let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
@@ -164,6 +167,7 @@ impl Exchange for TokenCalls<'_> {
             url: self.caller.token_url.clone(),
             body,
             update_mask: None,
+            still_wanted: &|| true,
         };
         // Every other call of the account waits for it.
         let issued = self.caller.send(&call, self.pass, Urgency::Write, None, Issued::from_json).await?;

@@ -26,6 +26,9 @@ pub trait WriteGuard: Send + Sync {
     fn may_write(&self) -> bool;
 }
 
+/// Asked when the turn of an update has come: whether what it says is still wanted. The wait may have been long.
+pub type StillWanted<'a> = &'a (dyn Fn() -> bool + Send + Sync);
+
 /// For a replica that is alone.
 #[derive(Clone, Copy, Debug)]
 pub struct AlwaysWrite;
@@ -111,14 +114,15 @@ impl Confidence {
         name: &CredentialName,
         update: &CredentialUpdate,
         urgency: Urgency,
+        still_wanted: StillWanted<'_>,
     ) -> Result<ClientCredential, Error> {
         let labels = &self.inner.labels;
         let tried = labels.shape();
-        let credential = match self.inner.patch(name, update, tried, urgency).await {
+        let credential = match self.inner.patch(name, update, tried, urgency, still_wanted).await {
             Ok(credential) => credential,
             Err(first) => {
                 let Some(other) = labels.other(tried, update, &first) else { return Err(first) };
-                let second = self.inner.patch(name, update, other, urgency).await;
+                let second = self.inner.patch(name, update, other, urgency, still_wanted).await;
                 let credential = second.map_err(|second| labels::verdict(first, second))?;
                 labels.works(other);
                 credential
@@ -145,6 +149,7 @@ impl Inner {
         update: &CredentialUpdate,
         labels: LabelsShape,
         urgency: Urgency,
+        still_wanted: StillWanted<'_>,
     ) -> Result<ClientCredential, Error> {
         let mask = update.update_mask();
         let body = update.body(labels).map_err(|error| Error::new(Cause::InvalidRequest, error.to_string()))?;
@@ -155,6 +160,7 @@ impl Inner {
             url: self.url.join(&format!("v1/{name}?updateMask={mask}")),
             body: sealed(body),
             update_mask: Some(mask),
+            still_wanted,
         };
         self.caller.call(&call, urgency, ClientCredential::from_json).await
     }

@@ -53,6 +53,8 @@ pub enum Cause {
     AccountHeld,
     /// Nothing was sent, because this replica may not write.
     NotLeader,
+    /// Nothing was sent, because what was to be written is no longer wanted.
+    Superseded,
 }
 
 impl Cause {
@@ -75,6 +77,7 @@ impl Cause {
             Self::AnswerUnreadable => "answer_unreadable",
             Self::AccountHeld => "account_held",
             Self::NotLeader => "not_leader",
+            Self::Superseded => "superseded",
         }
     }
 
@@ -111,6 +114,7 @@ impl Cause {
                 "Confidence is unreachable or failing for the whole account; one request in a while finds out when it is back, and work then goes on by itself"
             }
             Self::NotLeader => "another replica may be the leader by now",
+            Self::Superseded => "the resource changed while the update waited for its turn",
         }
     }
 }

@@ -284,6 +284,7 @@ async fn give_turns(shared: Weak<Shared>, news: Arc<Notify>) {
             None => news.notified().await,
             Some(at) => {
                 tokio::select! {
+                    biased;
                     () = tokio::time::sleep_until(at) => {}
                     () = news.notified() => {}
                 }

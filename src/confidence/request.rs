@@ -5,10 +5,11 @@ use http::{HeaderValue, Method, Request, header};
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::client::StillWanted;
 use super::error::{Cause, Effect, Error};
 
 /// A request, but for the token. It may hold secrets in its body, so it has no `Debug`.
-pub(super) struct Call {
+pub(super) struct Call<'a> {
     /// For metrics: `get`, `list`, `update`, `token`.
     pub(super) kind: &'static str,
     /// What it is about: the name of a credential, or of a client.
@@ -18,11 +19,13 @@ pub(super) struct Call {
     pub(super) body: Bytes,
     /// Which fields an update names, for the log.
     pub(super) update_mask: Option<String>,
+    /// Asked when its turn comes.
+    pub(super) still_wanted: StillWanted<'a>,
 }
 
-impl Call {
+impl Call<'_> {
     pub(super) fn get(kind: &'static str, about: String, url: String) -> Self {
-        Self { kind, about, method: Method::GET, url, body: Bytes::new(), update_mask: None }
+        Self { kind, about, method: Method::GET, url, body: Bytes::new(), update_mask: None, still_wanted: &|| true }
     }
 
     pub(super) fn effect(&self) -> Effect {

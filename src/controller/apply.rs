@@ -80,7 +80,11 @@ async fn carry_out(
         let Some(update) = plan.update() else { break };
         let drift = plan.drift();
         done.drifted.extend(drift.iter().filter(|field| !done.drifted.contains(field)).copied().collect::<Vec<_>>());
-        let answer = match context.confidence.update(&resolved.name, update, Urgency::Write).await {
+        let answer = match context
+            .confidence
+            .update(&resolved.name, update, Urgency::Write, &|| context.is_current(key))
+            .await
+        {
             Ok(answer) => answer,
             Err(error) => {
                 let outcome_unknown = error.outcome_unknown();

@@ -153,6 +153,11 @@ impl Context {
         self.shown.send_modify(change);
     }
 
+    /// Whether the first list of the resources is complete.
+    pub(super) fn is_listed(&self) -> bool {
+        self.shown.borrow().resources
+    }
+
     /// Waits for the watches' first lists.
     pub(super) async fn shown(&self, enough: impl FnMut(&Shown) -> bool) {
         // The sender lives as long as this does.
@@ -168,6 +173,15 @@ impl Context {
     pub(super) fn enqueue(&self, key: Key) {
         // Nobody listens any more only when the program ends.
         let _ = self.queue.unbounded_send(key);
+    }
+
+    /// Whether the pass in hand over a resource is still about what is wanted of it. It is not when the resource has another
+    /// spec by now, or is gone: then another pass is to come, or none.
+    pub(super) fn is_current(&self, key: &Key) -> bool {
+        let is_same = |object: Arc<ConfidenceClientCredential>| {
+            object.metadata.deletion_timestamp.is_none() && !self.memory.is_news(key, &object)
+        };
+        self.object(key).is_some_and(is_same)
     }
 
     /// Puts resources in the queue that something new concerns.

@@ -112,6 +112,9 @@ impl Drafts {
         let entry = entries.get_mut(key)?;
         let Some(wanted) = &entry.wanted else {
             entry.in_hand = false;
+            if entry.written.is_none() {
+                entries.remove(key);
+            }
             return None;
         };
         let (before, version) = written(Some(entry), &entry.object);
@@ -121,9 +124,12 @@ impl Drafts {
     /// A write was taken: over these versions, and this one came of it.
     pub(super) fn written(&self, key: &Key, job: &Job, over: Vec<Option<String>>, version: Option<String>) -> Rest {
         let mut entries = lock(&self.entries);
-        let Some(entry) = entries.get_mut(key).filter(|it| it.object.metadata.uid == job.object.metadata.uid) else {
-            return Rest { events: Vec::new(), again: false };
-        };
+        self.written.notify_one();
+        let Some(entry) = entries.get_mut(key) else { return Rest { events: Vec::new(), again: false } };
+        if entry.object.metadata.uid != job.object.metadata.uid {
+            // Another resource has the name by now, and whoever wrote for the old one writes for it too.
+            return Rest { events: Vec::new(), again: true };
+        }
         entry.failures = 0;
         // The watch may have been faster than the answer.
         let is_shown = version.is_some() && entry.shown == version;
@@ -137,7 +143,6 @@ impl Drafts {
                 entries.remove(key);
             }
         }
-        self.written.notify_one();
         Rest { events, again }
     }
 
@@ -149,13 +154,18 @@ impl Drafts {
         })
     }
 
-    /// There is nothing to write any more: the resource is gone, or somebody else spoke of a newer one.
-    pub(super) fn drop_wanted(&self, key: &Key, job: &Job) {
+    /// A write is pointless: the resource is gone, or somebody else spoke of a newer one. Tells whether there is something
+    /// else to write by now, such as the status of another resource with the same name.
+    pub(super) fn drop_wanted(&self, key: &Key, job: &Job) -> bool {
         let mut entries = lock(&self.entries);
-        if entries.get(key).is_some_and(|it| it.object.metadata.uid == job.object.metadata.uid) {
+        self.written.notify_one();
+        let Some(entry) = entries.get(key) else { return false };
+        let is_same = entry.object.metadata.uid == job.object.metadata.uid;
+        let again = !is_same || entry.wanted.as_ref().is_some_and(|it| it.status != job.after);
+        if !again {
             entries.remove(key);
         }
-        self.written.notify_one();
+        again
     }
 
     /// The watch shows an object: what it is newer than need not be remembered.
@@ -173,7 +183,12 @@ impl Drafts {
 
     /// Forgets a resource that is gone.
     pub(super) fn forget(&self, key: &Key) {
-        lock(&self.entries).remove(key);
+        let mut entries = lock(&self.entries);
+        match entries.get_mut(key) {
+            // Whoever writes finds that there is nothing left to write, unless another resource has the name by then.
+            Some(entry) if entry.in_hand => (entry.wanted, entry.written) = (None, None),
+            _ => drop(entries.remove(key)),
+        }
         self.written.notify_one();
     }
 

@@ -7,11 +7,11 @@
 
 mod look;
 
-use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use indexmap::IndexMap;
 use kube::ResourceExt;
 use tokio::time::Instant;
 
@@ -37,7 +37,7 @@ pub(super) struct KnownValue {
 
 /// The memory of all resources.
 pub(super) struct Memory {
-    entries: Mutex<HashMap<Key, Entry>>,
+    entries: Mutex<IndexMap<Key, Entry>>,
     // Random per process, so that a digest says nothing to anybody else.
     digest_key: RandomState,
     random: Mutex<fastrand::Rng>,
@@ -125,6 +125,17 @@ impl Memory {
         lock(&self.entries).entry(key.clone()).or_insert(entry);
     }
 
+    /// Takes a resource up that has something left to be done.
+    pub(super) fn expect(&self, key: &Key) {
+        lock(&self.entries).entry(key.clone()).or_default();
+    }
+
+    /// Those that were taken up and have had no pass yet, in the order in which they came.
+    pub(super) fn newcomers(&self) -> Vec<Key> {
+        let entries = lock(&self.entries);
+        entries.iter().filter(|(_, entry)| entry.served.is_none()).map(|(key, _)| key.clone()).collect()
+    }
+
     /// Whether the resource is due.
     pub(super) fn begin(&self, key: &Key, object: &ConfidenceClientCredential) -> Turn {
         let served = self.served(object);
@@ -209,7 +220,7 @@ impl Memory {
 
     /// Forgets a resource that is gone.
     pub(super) fn forget(&self, key: &Key) {
-        lock(&self.entries).remove(key);
+        lock(&self.entries).swap_remove(key);
     }
 
     /// What was last seen of the credential, if that was not longer ago.
@@ -221,7 +232,7 @@ impl Memory {
 
     /// Remembers what a pass saw.
     pub(super) fn saw(&self, key: &Key, look: Remembered) {
-        if let Some(entry) = lock(&self.entries).get_mut(key) {
+        if let Some(entry) = of_the_pass(&mut lock(&self.entries), key) {
             entry.sight.renew(look);
         }
     }
@@ -292,9 +303,9 @@ impl Memory {
         lock(&self.entries).get(key)?.secret
     }
 
-    /// Remembers the secret that is known to be at Confidence.
+    /// Remembers the secret that a pass knows to be at Confidence.
     pub(super) fn set_secret(&self, key: &Key, secret: KnownValue) {
-        if let Some(entry) = lock(&self.entries).get_mut(key) {
+        if let Some(entry) = of_the_pass(&mut lock(&self.entries), key) {
             entry.secret = Some(secret);
         }
     }
@@ -307,6 +318,12 @@ impl Memory {
             requested_at: Digest(self.digest_key.hash_one(requested_at)),
         }
     }
+}
+
+/// What is remembered of the resource that a pass is about; none if it is gone, even if another has its name by now: what
+/// the pass finds out may be of another credential than that one names.
+fn of_the_pass<'a>(entries: &'a mut IndexMap<Key, Entry>, key: &Key) -> Option<&'a mut Entry> {
+    entries.get_mut(key).filter(|entry| entry.in_hand)
 }
 
 impl Entry {

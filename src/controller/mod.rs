@@ -21,7 +21,7 @@ mod resolve;
 mod rounds;
 mod run;
 mod schedule;
-mod unwatched;
+mod secrets;
 mod watch;
 
 use std::convert::Infallible;

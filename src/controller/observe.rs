@@ -99,7 +99,7 @@ fn usable(look: Remembered, resolved: &Resolved) -> Option<Observed> {
 async fn look(resolved: &Resolved, key: &Key, demand: Demand, context: &Context) -> Result<Observed, Problem> {
     let mode = context.settings.observe;
     if mode == ObserveMode::Update || (mode == ObserveMode::Auto && context.reading.is_refused()) {
-        return through_update(resolved, demand.urgency, context, None).await;
+        return through_update(resolved, key, demand.urgency, context, None).await;
     }
     if !demand.confirm {
         let together =
@@ -111,7 +111,7 @@ async fn look(resolved: &Resolved, key: &Key, demand: Demand, context: &Context)
     match context.confidence.get(&resolved.name, demand.urgency).await {
         Ok(credential) => Ok(Observed { credential, look: Look::Read }),
         Err(error) if mode == ObserveMode::Auto && reading_is_refused(&error) => {
-            let observed = through_update(resolved, demand.urgency, context, Some(&error)).await?;
+            let observed = through_update(resolved, key, demand.urgency, context, Some(&error)).await?;
             // Only now: where the update is refused as well, it is not reading that is the matter.
             context.reading.set_refused();
             Ok(observed)
@@ -126,6 +126,7 @@ fn reading_is_refused(error: &Error) -> bool {
 
 async fn through_update(
     resolved: &Resolved,
+    key: &Key,
     urgency: Urgency,
     context: &Context,
     refusal: Option<&Error>,
@@ -134,7 +135,7 @@ async fn through_update(
         return Err(read_not_allowed(refusal));
     }
     let look = CredentialUpdate::rename(resolved.desired.display_name.clone());
-    let credential = context.confidence.update(&resolved.name, &look, urgency).await?;
+    let credential = context.confidence.update(&resolved.name, &look, urgency, &|| context.is_current(key)).await?;
     Ok(Observed { credential, look: Look::Update })
 }
 

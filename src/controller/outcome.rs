@@ -114,7 +114,7 @@ fn of_one_call(cause: Cause) -> (Reason, Help) {
         Cause::RateLimited => (Reason::RateLimited, Help::Account),
         Cause::Unauthenticated => (Reason::Unauthenticated, Help::Account),
         Cause::AccountHeld => (Reason::ServiceUnavailable, Help::Account),
-        Cause::NotLeader => (Reason::ServiceUnavailable, Help::Nobody),
+        Cause::NotLeader | Cause::Superseded => (Reason::ServiceUnavailable, Help::Nobody),
     }
 }
 
@@ -130,7 +130,7 @@ impl HasOutcome for Outcome {
                 Help::Person => "stalled",
                 Help::Time => "failed",
                 Help::Account => "held",
-                Help::Nobody => "not_leader",
+                Help::Nobody => "abandoned",
             },
         }
     }

@@ -64,6 +64,7 @@ pub(super) async fn run(context: &Context, keys: &mut UnboundedReceiver<Key>) {
             writing.push(write(key, context));
         }
         tokio::select! {
+            biased;
             Some(key) = keys.next() => due.push_back(key),
             Some((key, result)) = writing.next(), if !writing.is_empty() => match result {
                 Ok(true) => due.push_back(key),
@@ -93,10 +94,7 @@ async fn write(key: Key, context: &Context) -> (Key, Result<bool, Duration>) {
             }
             Ok(again)
         }
-        Ok(End::Pointless) => {
-            context.drafts.drop_wanted(&key, &job);
-            Ok(false)
-        }
+        Ok(End::Pointless) => Ok(context.drafts.drop_wanted(&key, &job)),
         Err(error) => {
             tracing::warn!(resource = &*key.name, namespace = &*key.namespace, %error, "status not written");
             Err(context.memory.backoff(context.drafts.failed(&key)))

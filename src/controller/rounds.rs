@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 
 use super::index::Group;
 use super::looks::{self, ListError};
-use super::{Context, Key, unwatched};
+use super::{Context, Key, secrets};
 use crate::confidence::HoldCause;
 
 /// Groups that are looked at at the same time: what waits for an answer costs little, what is read costs memory.
@@ -39,6 +39,7 @@ pub(super) async fn run(context: &Context) {
     }
     loop {
         tokio::select! {
+            biased;
             groups = context.index.new_groups() => {
                 rounds.extend(groups.into_iter().map(|group| keep(group, false, &at_once, context)));
             }
@@ -106,7 +107,7 @@ impl Failed {
 
 /// Looks at members of a group.
 async fn round(group: &Group, members: Vec<Key>, failures: u32, context: &Context) -> Result<(), Failed> {
-    unwatched::look(&members, context).await;
+    secrets::look(&members, context).await;
     let looks = members.len();
     let client = context.looks.of(&group.client);
     if failures < FAILURES && context.may_list() && client.is_list_cheaper(looks) {

@@ -4,17 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt};
+use kube::Api;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::controller::{Config, Controller};
 use kube::runtime::reflector::{self, Store};
 use kube::runtime::watcher::Event;
-use kube::{Api, ResourceExt};
 use tokio::sync::watch;
 
 use super::context::Ends;
 use super::key::Key;
 use super::report::is_settled;
-use super::{Context, publish, reconcile, rounds, watch as watches};
+use super::{Context, publish, reconcile, rounds, secrets, watch as watches};
 use crate::api::ConfidenceClientCredential;
 use crate::confidence::AccountState;
 use crate::health::Readiness;
@@ -52,6 +52,7 @@ pub async fn run(
     };
     let stopped = futures::FutureExt::shared(futures::FutureExt::boxed(stopped));
     tokio::select! {
+        biased;
         () = wait_for_crd(&context, &readiness) => {}
         () = stopped.clone() => return Stopped { cleanly: true },
     }
@@ -73,7 +74,8 @@ pub async fn run(
         });
     let side_work = async {
         tokio::join!(
-            watch_secrets(&context),
+            queue_first(&context),
+            secrets::watch(&context),
             watch_account(&context),
             sum_up_events(&context),
             publish::run(&context, &mut to_write),
@@ -91,21 +93,31 @@ pub async fn run(
         tokio::time::sleep(GRACE).await;
     };
     tokio::select! {
+        biased;
         () = queue => Stopped { cleanly: true },
         () = deadline => Stopped { cleanly: false },
         () = side_work => Stopped { cleanly: false },
     }
 }
 
-/// The objects of which the queue has to hear: a status or a label is no reason for a pass.
+/// The objects of which the queue has to hear: a status or a label is no reason for a pass. What the first list names is
+/// queued when it is complete (`queue_first`): what comes to kube's queue earlier leaves it in no order.
 fn news(
     objects: impl Stream<Item = kube::runtime::watcher::Result<ConfidenceClientCredential>> + Send + 'static,
     context: Arc<Context>,
 ) -> impl Stream<Item = kube::runtime::watcher::Result<ConfidenceClientCredential>> + Send + 'static {
     objects.filter(move |object| {
-        let is_news = object.as_ref().map_or(true, |object| context.memory.is_news(&Key::of(object), object));
+        let is_news = object
+            .as_ref()
+            .map_or(true, |object| context.is_listed() && context.memory.is_news(&Key::of(object), object));
         std::future::ready(is_news)
     })
+}
+
+/// Queues what the first list names and no other run has left in order.
+async fn queue_first(context: &Context) {
+    context.shown(|it| it.resources).await;
+    context.memory.newcomers().into_iter().for_each(|key| context.enqueue(key));
 }
 
 /// Without the CRD there is nothing to watch; somebody may be about to install it.
@@ -139,11 +151,13 @@ fn indexed(
     readiness: Readiness,
 ) -> impl Stream<Item = kube::runtime::watcher::Result<Event<ConfidenceClientCredential>>> + Send + use<> {
     let stream = watches::resources(&context.client, &context.settings.namespaces, reader);
-    stream.default_backoff().inspect(move |event| match event {
+    stream.inspect(move |event| match event {
         Ok(Event::InitApply(object)) => {
             let key = Key::of(object);
             if is_settled(object) {
                 context.memory.adopt(&key, object);
+            } else {
+                context.memory.expect(&key);
             }
             take_up(&key, object, &context);
         }
@@ -170,35 +184,6 @@ fn indexed(
 fn take_up(key: &Key, object: &ConfidenceClientCredential, context: &Context) {
     context.drafts.seen(key, object);
     context.wake_all(context.index.apply(key, object));
-}
-
-async fn watch_secrets(context: &Context) {
-    if !context.settings.watch_secrets {
-        return context.show(|it| it.secrets = true);
-    }
-    let mut secrets = Box::pin(watches::secrets(&context.client, &context.settings.namespaces).default_backoff());
-    while let Some(event) = secrets.next().await {
-        let users = match event {
-            Ok(Event::Apply(secret) | Event::InitApply(secret)) => context.index.secret_changed(
-                &secret.namespace().unwrap_or_default(),
-                &secret.name_any(),
-                secret.metadata.resource_version.as_deref(),
-            ),
-            Ok(Event::Delete(secret)) => {
-                context.index.secret_changed(&secret.namespace().unwrap_or_default(), &secret.name_any(), None)
-            }
-            Ok(Event::Init) => Vec::new(),
-            Ok(Event::InitDone) => {
-                context.show(|it| it.secrets = true);
-                Vec::new()
-            }
-            Err(error) => {
-                tracing::warn!(%error, "watching Secrets failed; a changed Secret is noticed at the interval until it works");
-                Vec::new()
-            }
-        };
-        context.wake_all(users);
-    }
 }
 
 /// When the account's gate opens, those that wait for it go on; that it opened or closed is told once, about the pod.

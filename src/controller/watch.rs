@@ -49,8 +49,9 @@ pub(super) fn resources(
 ) -> impl Stream<Item = watcher::Result<Event<ConfidenceClientCredential>>> + Send + use<> {
     let watches = scopes::<ConfidenceClientCredential>(client, namespaces).into_iter().zip(scope_names(namespaces));
     // Pruned before anything is kept.
-    let watches = watches
-        .map(|(api, scope)| watcher(api, config()).modify(prune).map(move |event| (scope.clone(), event)).boxed());
+    let watches = watches.map(|(api, scope)| {
+        watcher(api, config()).default_backoff().modify(prune).map(move |event| (scope.clone(), event)).boxed()
+    });
     let mut lists = Lists::new(store.clone(), namespaces.len().max(1));
     stream::select_all(watches.collect::<Vec<_>>())
         .map(move |(scope, event)| match event {
@@ -76,13 +77,15 @@ fn scope_names(namespaces: &[String]) -> Vec<Scope> {
     if namespaces.is_empty() { vec![None] } else { namespaces.iter().cloned().map(Some).collect() }
 }
 
-/// Secrets, by their metadata alone: what is in them never enters memory here.
+/// Secrets, by their metadata alone: what is in them never enters memory here. Each list is passed on as one.
 pub(super) fn secrets(
     client: &Client,
     namespaces: &[String],
-) -> impl Stream<Item = watcher::Result<Event<PartialObjectMeta<Secret>>>> + Send + use<> {
-    let watches = scopes::<PartialObjectMeta<Secret>>(client, namespaces).into_iter();
-    stream::select_all(watches.map(|api| watcher(api, config()).boxed()).collect::<Vec<_>>())
+) -> impl Stream<Item = (Scope, watcher::Result<Event<PartialObjectMeta<Secret>>>)> + Send + use<> {
+    let watches = scopes::<PartialObjectMeta<Secret>>(client, namespaces).into_iter().zip(scope_names(namespaces));
+    let watches = watches
+        .map(|(api, scope)| watcher(api, config()).default_backoff().map(move |event| (scope.clone(), event)).boxed());
+    stream::select_all(watches.collect::<Vec<_>>())
 }
 
 /// Turns the lists of several watches into one first list and, later, changes.
@@ -98,7 +101,7 @@ struct Lists<K: Resource<DynamicType = ()> + 'static> {
 }
 
 /// A namespace, or the cluster.
-type Scope = Option<String>;
+pub(super) type Scope = Option<String>;
 
 impl<K> Lists<K>
 where
@@ -161,7 +164,9 @@ where
         let in_scope = |object: &Arc<K>| scope.is_none() || object.namespace() == *scope;
         let gone = |object: &Arc<K>| !seen.contains(&ObjectRef::from_obj(object.as_ref()));
         let state = self.store.state().into_iter();
-        state.filter(|object| in_scope(object) && gone(object)).map(|object| Event::Delete((*object).clone())).collect()
+        let mut gone: Vec<_> = state.filter(|object| in_scope(object) && gone(object)).collect();
+        gone.sort_by_cached_key(|object| (object.namespace(), object.name_any()));
+        gone.into_iter().map(|object| Event::Delete((*object).clone())).collect()
     }
 }
 

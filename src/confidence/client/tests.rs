@@ -21,7 +21,7 @@ fn rename() -> CredentialUpdate {
 }
 
 async fn update(confidence: &Confidence, update: &CredentialUpdate) -> Result<ClientCredential, Error> {
-    confidence.update(&name(0), update, Urgency::Write).await
+    confidence.update(&name(0), update, Urgency::Write, &|| true).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -52,6 +52,24 @@ async fn the_calls_go_where_the_api_has_them() {
         );
     }
     assert_eq!(server.count(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_that_is_no_longer_wanted_when_its_turn_comes_is_not_sent() {
+    let server = Server::new(|_, _| Answer::ok());
+    let confidence = client(&server, 1);
+    let began = Instant::now();
+    let wanted_for_a_second = || began.elapsed() <= Duration::from_secs(1);
+    let still_wanted: StillWanted<'_> = &wanted_for_a_second;
+    let updates = (0..20).map(|_| {
+        let confidence = &confidence;
+        async move { confidence.update(&name(0), &rename(), Urgency::Write, still_wanted).await }
+    });
+    let results = join_all(updates).await;
+    let (sent, not_sent): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
+    assert_eq!(server.count(), sent.len());
+    assert!(!sent.is_empty() && !not_sent.is_empty());
+    assert!(not_sent.into_iter().all(|it| it.unwrap_err().cause() == Cause::Superseded));
 }
 
 #[tokio::test(start_paused = true)]

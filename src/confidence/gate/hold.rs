@@ -83,7 +83,7 @@ impl News {
     fn of(result: Result<(), &Error>) -> Self {
         let Err(error) = result else { return Self::Alive };
         match error.cause() {
-            Cause::AccountHeld | Cause::NotLeader => Self::None,
+            Cause::AccountHeld | Cause::NotLeader | Cause::Superseded => Self::None,
             _ if error.held().is_some() => Self::None,
             Cause::RateLimited => Self::Hold(HoldCause::Throttled),
             Cause::Unauthenticated => Self::Hold(HoldCause::Unauthenticated),

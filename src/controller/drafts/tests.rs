@@ -116,6 +116,57 @@ fn another_resource_of_the_same_name_gets_nothing_of_the_first_ones() {
     assert_eq!((job.version.as_deref(), job.after), (Some("9"), says("b")));
 }
 
+fn recreated() -> Arc<ConfidenceClientCredential> {
+    let mut object = ConfidenceClientCredential::clone(&object("5", None));
+    object.metadata.uid = Some("uid of another".to_owned());
+    Arc::new(object)
+}
+
+#[test]
+fn whoever_writes_for_a_resource_that_went_goes_on_with_the_one_that_came_in_its_place() {
+    for taken in [false, true] {
+        let drafts = Drafts::default();
+        assert!(drafts.put(&key(), &object("1", None), says("of the first"), Vec::new()));
+        let job = drafts.job(&key()).unwrap();
+        drafts.forget(&key());
+        let second = recreated();
+        assert!(!drafts.put(&key(), &second, says("of the second"), Vec::new()), "there is a writer");
+        let again = if taken {
+            drafts.written(&key(), &job, vec![Some("1".to_owned())], Some("2".to_owned())).again
+        } else {
+            drafts.drop_wanted(&key(), &job)
+        };
+        assert!(again);
+        let next = drafts.job(&key()).unwrap();
+        assert_eq!(
+            (next.object.uid(), next.before, next.after),
+            (second.uid(), Status::default(), says("of the second"))
+        );
+    }
+}
+
+#[test]
+fn a_status_that_moved_on_is_written_even_if_what_was_in_hand_was_pointless() {
+    let drafts = Drafts::default();
+    drafts.put(&key(), &object("1", None), says("old"), Vec::new());
+    let job = drafts.job(&key()).unwrap();
+    drafts.put(&key(), &object("1", None), says("new"), Vec::new());
+    assert!(drafts.drop_wanted(&key(), &job));
+    let job = drafts.job(&key()).unwrap();
+    assert_eq!(job.after, says("new"));
+    assert!(!drafts.drop_wanted(&key(), &job));
+    assert!(is_empty(&drafts));
+}
+
+#[test]
+fn a_writer_finds_nothing_left_of_a_resource_that_is_gone() {
+    let drafts = Drafts::default();
+    drafts.put(&key(), &object("1", None), says("new"), Vec::new());
+    drafts.forget(&key());
+    assert!(drafts.job(&key()).is_none());
+    assert!(is_empty(&drafts));
+}
+
 #[tokio::test]
 async fn the_end_waits_for_what_is_to_be_written() {
     let drafts = Drafts::default();

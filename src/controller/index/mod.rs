@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use indexmap::IndexMap;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
@@ -40,7 +41,7 @@ struct Inner {
     /// What each resource names, to undo it when the resource changes or goes.
     entries: HashMap<Key, Entry>,
     /// The claims on each credential of each client, the oldest first: that one owns it.
-    clients: HashMap<Arc<str>, HashMap<Box<str>, Vec<Claim>>>,
+    clients: HashMap<Arc<str>, IndexMap<Box<str>, Vec<Claim>>>,
     /// How many resources there are in each group.
     groups: HashMap<Group, usize>,
     /// Groups that nobody has been told of yet.
@@ -148,6 +149,11 @@ impl Index {
         lock(&self.inner).secrets.are_used()
     }
 
+    /// The Secrets that resources take their secrets from.
+    pub(super) fn used_secrets(&self) -> Vec<SecretName> {
+        lock(&self.inner).secrets.used()
+    }
+
     /// The Secret that a resource takes its secret from.
     pub(super) fn secret_of(&self, key: &Key) -> Option<SecretName> {
         lock(&self.inner).entries.get(key)?.secret.clone()
@@ -162,6 +168,14 @@ impl Index {
     /// none. Tells whether the watch has named another version before anybody read one, which may be a newer one.
     pub(super) fn secret_read(&self, namespace: &str, name: &str, version: Option<&str>) -> bool {
         lock(&self.inner).secrets.read((namespace.to_owned(), name.to_owned()), version)
+    }
+
+    /// Takes note that a resource was found in order with the version of its Secret that is known.
+    pub(super) fn secret_served(&self, key: &Key) {
+        let mut inner = lock(&self.inner);
+        if let Some(secret) = inner.entries.get(key).and_then(|entry| entry.secret.clone()) {
+            inner.secrets.served(&secret);
+        }
     }
 
     /// The resources that news of a Secret concerns: those that use it, if the version (none: it is gone) is another than
@@ -262,7 +276,7 @@ impl Inner {
         if let Some(claims) = credentials.get_mut(name.credential()) {
             claims.retain(|it| *it != claim);
             if claims.is_empty() {
-                credentials.remove(name.credential());
+                credentials.swap_remove(name.credential());
             }
         }
         if credentials.is_empty() {

@@ -1,6 +1,8 @@
 //! Which resources use which Secret, and which version of it is known.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+
+use indexmap::IndexSet;
 
 use crate::controller::key::Key;
 
@@ -11,7 +13,7 @@ pub(in crate::controller) type SecretName = (String, String);
 #[derive(Debug, Default)]
 pub(super) struct Secrets {
     /// The resources that take their secret from a Secret.
-    users: HashMap<SecretName, HashSet<Key>>,
+    users: HashMap<SecretName, IndexSet<Key>>,
     /// The version of each such Secret that is known, so that a relist triggers nothing.
     versions: HashMap<SecretName, Version>,
 }
@@ -31,11 +33,17 @@ impl Secrets {
 
     pub(super) fn remove_user(&mut self, secret: &SecretName, key: &Key) {
         let Some(users) = self.users.get_mut(secret) else { return };
-        users.remove(key);
+        users.swap_remove(key);
         if users.is_empty() {
             self.users.remove(secret);
             self.versions.remove(secret);
         }
+    }
+
+    pub(super) fn used(&self) -> Vec<SecretName> {
+        let mut used: Vec<_> = self.users.keys().cloned().collect();
+        used.sort_unstable();
+        used
     }
 
     pub(super) fn are_used(&self) -> bool {
@@ -55,6 +63,14 @@ impl Secrets {
         let read = Version { version: version.map(str::to_owned), read: true };
         let before = self.versions.insert(secret, read.clone());
         before.is_some_and(|before| !before.read && before.version != read.version)
+    }
+
+    /// Takes note that the version that is known is the one that was written to Confidence: another is news, as if a pass
+    /// had read it.
+    pub(super) fn served(&mut self, secret: &SecretName) {
+        if let Some(known) = self.versions.get_mut(secret) {
+            known.read = true;
+        }
     }
 
     /// The users that the watch's news of a Secret concerns.

@@ -122,6 +122,15 @@ fn a_version_that_the_watch_named_while_another_was_read_is_looked_for_again() {
 }
 
 #[test]
+fn another_version_than_the_one_that_a_resource_was_found_in_order_with_is_news() {
+    let index = index_with_user();
+    index.secret_served(&key("a"));
+    assert!(index.secret_changed("ns", "s", Some("1")).is_empty(), "nothing was known of it");
+    index.secret_served(&key("a"));
+    assert_eq!(index.secret_changed("ns", "s", Some("2")), [key("a")]);
+}
+
+#[test]
 fn a_secret_that_comes_after_it_was_missed_is_news() {
     let index = index_with_user();
     assert!(!index.secret_read("ns", "s", None));

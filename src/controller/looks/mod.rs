@@ -238,7 +238,9 @@ fn take_up(key: &Key, credential: ClientCredential, at: Instant, context: &Conte
     let in_order = order::is_in_order(key, &object, &credential, context);
     if context.memory.saw_elsewhere(key, credential, at) == Seen::New {
         context.memory.settle(key, in_order);
-        if !in_order {
+        if in_order {
+            context.index.secret_served(key);
+        } else {
             context.memory.wake(key, Wake::Found);
             context.enqueue(key.clone());
         }

@@ -150,6 +150,16 @@ async fn another_resource_of_the_same_name_inherits_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_pass_finds_out_about_a_resource_that_went_is_not_taken_for_what_another_of_its_name_has() {
+    let memory = Memory::new(Some(1));
+    begin(&memory, 1);
+    memory.forget(&key());
+    memory.wake(&key(), Wake::Asked);
+    saw(&memory, "of the old one", 1, Instant::now());
+    assert_eq!(seen_name(&memory), None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_look_that_is_too_old_is_none() {
     let memory = settled("x");
     tokio::time::advance(Duration::from_secs(10)).await;
@@ -162,7 +172,10 @@ async fn what_we_wrote_ourselves_wins_over_a_page_that_was_asked_for_before_and_
     let memory = settled("x");
     let page = Instant::now();
     tokio::time::advance(Duration::from_secs(1)).await;
+    memory.wake(&key(), Wake::Asked);
+    begin(&memory, 1);
     saw(&memory, "written", 5, Instant::now());
+    memory.end(&key(), DONE);
     assert_eq!(memory.saw_elsewhere(&key(), credential("stale", 1), page), Seen::Older);
     tokio::time::advance(Duration::from_secs(1)).await;
     assert_eq!(memory.saw_elsewhere(&key(), credential("lagging", 4), Instant::now()), Seen::Older);

@@ -1,0 +1,93 @@
+//! What the server answers to a request that is not a watch.
+
+use axum::body::Body;
+use http::{Method, Response};
+use serde_json::{Value, json};
+
+use super::store::{Kind, Store, merge};
+use super::{Asked, Lost, Write};
+
+/// Answers, and tells of a write that is carried out.
+pub fn answer(store: &mut Store, asked: &Asked, on_write: impl Fn(Write<'_>)) -> Result<Response<Body>, Lost> {
+    let answer = match (&asked.method, &asked.name) {
+        (&Method::GET, None) => Ok(list(store, asked)),
+        (&Method::GET, Some(name)) => get(store, asked, name),
+        (&Method::POST, None) => create(store, asked, on_write),
+        (&Method::PUT, Some(name)) => update(store, asked, name, on_write),
+        (&Method::PATCH, Some(name)) if asked.status => patch_status(store, asked, name, on_write),
+        (method, _) => panic!("the operator asked for {method} of {:?}", asked.kind),
+    };
+    let (code, body) = match answer {
+        Ok(object) => (200, object),
+        Err((code, reason)) => (code, failure(code, reason)),
+    };
+    Ok(Response::builder().status(code).body(Body::from(body.to_string()))?)
+}
+
+/// A `Status` that tells of a failure.
+pub fn failure(code: u16, reason: &str) -> Value {
+    json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": reason, "reason": reason,
+        "code": code})
+}
+
+/// What of an object is given.
+pub fn seen(object: &Value, metadata_only: bool) -> Value {
+    if metadata_only {
+        return json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": object["metadata"]});
+    }
+    object.clone()
+}
+
+type Answer = Result<Value, (u16, &'static str)>;
+
+const NOT_FOUND: (u16, &str) = (404, "NotFound");
+const CONFLICT: (u16, &str) = (409, "Conflict");
+
+fn list(store: &Store, asked: &Asked) -> Value {
+    let (api_version, kind) = asked.kind.names();
+    let items: Vec<Value> = store.list(asked.kind).map(|it| seen(it, asked.metadata_only)).collect();
+    let metadata = json!({"resourceVersion": store.version().to_string()});
+    json!({"apiVersion": api_version, "kind": format!("{kind}List"), "metadata": metadata, "items": items})
+}
+
+fn get(store: &Store, asked: &Asked, name: &str) -> Answer {
+    store.get(asked.kind, name).map(|it| seen(it, asked.metadata_only)).ok_or(NOT_FOUND)
+}
+
+fn create(store: &mut Store, asked: &Asked, on_write: impl Fn(Write<'_>)) -> Answer {
+    let name = asked.body["metadata"]["name"].as_str().unwrap();
+    let mut object = store.new_object(asked.kind, name);
+    merge(&mut object, &asked.body);
+    on_write(Write { kind: asked.kind, name, after: &object, holder: store.holder() });
+    if asked.kind == Kind::Event {
+        return Ok(object);
+    }
+    if store.get(asked.kind, name).is_some() {
+        return Err((409, "AlreadyExists"));
+    }
+    Ok(store.replace(asked.kind, name, object))
+}
+
+fn update(store: &mut Store, asked: &Asked, name: &str, on_write: impl Fn(Write<'_>)) -> Answer {
+    let old = store.get(asked.kind, name).ok_or(NOT_FOUND)?;
+    if old["metadata"]["resourceVersion"] != asked.body["metadata"]["resourceVersion"] {
+        return Err(CONFLICT);
+    }
+    on_write(Write { kind: asked.kind, name, after: &asked.body, holder: store.holder() });
+    Ok(store.replace(asked.kind, name, asked.body.clone()))
+}
+
+fn patch_status(store: &mut Store, asked: &Asked, name: &str, on_write: impl Fn(Write<'_>)) -> Answer {
+    let old = store.get(asked.kind, name).ok_or(NOT_FOUND)?;
+    let differs = |field: &str| {
+        let wanted = &asked.body["metadata"][field];
+        !wanted.is_null() && *wanted != old["metadata"][field]
+    };
+    if differs("uid") || differs("resourceVersion") {
+        return Err(CONFLICT);
+    }
+    let mut object = old.clone();
+    merge(&mut object["status"], &asked.body["status"]);
+    on_write(Write { kind: asked.kind, name, after: &object, holder: store.holder() });
+    Ok(store.replace(asked.kind, name, object))
+}

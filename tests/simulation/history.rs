@@ -1,0 +1,126 @@
+//! What everybody wanted and saw so far: what the judge judges by.
+
+use std::collections::BTreeMap;
+
+use confidence_operator::api::spec::{DriftPolicy, SdkType};
+use confidence_operator::api::{ConfidenceClientCredential, ConfidenceClientCredentialSpec};
+use confidence_simulator::Credential;
+use tokio::time::Instant;
+
+/// The fields that can be managed, as paths of the update mask.
+pub const FIELDS: [&str; 5] = ["display_name", "environments", "labels", "sdk_type", "client_secret"];
+
+/// A field's value in a form that can be compared; none: the spec does not mention it.
+pub fn wanted(spec: &ConfidenceClientCredentialSpec, field: &str) -> Option<String> {
+    match field {
+        "display_name" => Some(spec.display_name.clone()),
+        "environments" => spec.environment_set().map(|it| format!("{it:?}")),
+        "labels" => spec.labels.as_ref().map(|it| format!("{it:?}")),
+        "sdk_type" => spec.sdk_type.map(|it| {
+            match it {
+                SdkType::Backend => "BACKEND",
+                SdkType::Frontend => "FRONTEND",
+                SdkType::Unspecified | SdkType::Unknown => "",
+            }
+            .to_owned()
+        }),
+        _ => None,
+    }
+}
+
+/// The same of a credential at Confidence.
+pub fn found(credential: &Credential, field: &str) -> Option<String> {
+    match field {
+        "display_name" => Some(credential.display_name.clone()),
+        "environments" => {
+            let set: std::collections::BTreeSet<_> = credential.environments.iter().collect();
+            Some(format!("{set:?}"))
+        }
+        "labels" => Some(format!("{:?}", credential.labels)),
+        "sdk_type" => Some(credential.sdk_type.clone()),
+        _ => None,
+    }
+}
+
+/// The fields, but for the secret, in which a credential is not as the spec says.
+pub fn differing(spec: &ConfidenceClientCredentialSpec, credential: &Credential) -> Vec<&'static str> {
+    let differs = |field: &&str| wanted(spec, field).is_some_and(|it| Some(it) != found(credential, field));
+    FIELDS.into_iter().filter(differs).collect()
+}
+
+/// Whether a spec may be written to Confidence.
+pub fn may_be_written(spec: &ConfidenceClientCredentialSpec) -> bool {
+    !spec.suspend && spec.drift_policy == DriftPolicy::Correct
+}
+
+/// The name of a spec: how many resources of the name there were before, and its generation.
+pub type Edition = (usize, i64);
+
+/// What was wanted of the resources that had one name, one after the other.
+#[derive(Debug, Default)]
+pub struct Wishes {
+    /// Their uids.
+    uids: Vec<String>,
+    /// Their specs, in the order in which they were wanted.
+    pub specs: BTreeMap<Edition, ConfidenceClientCredentialSpec>,
+    /// What was last written is of this edition, or of a newer one that says the same.
+    pub written: Edition,
+}
+
+impl Wishes {
+    /// The spec of a resource's generation.
+    pub fn spec(
+        &self,
+        object: &ConfidenceClientCredential,
+        generation: i64,
+    ) -> Option<&ConfidenceClientCredentialSpec> {
+        let uid = object.metadata.uid.as_ref().unwrap();
+        let number = self.uids.iter().position(|it| it == uid)?;
+        self.specs.get(&(number, generation))
+    }
+}
+
+/// What one process saw of one credential.
+#[derive(Clone, Debug, Default)]
+pub struct Sights {
+    /// Everything that it saw.
+    pub all: Vec<Credential>,
+    /// What it saw since its own last write, the answer to that one included.
+    pub since_write: Vec<Credential>,
+    /// When that write arrived.
+    pub written: Option<Instant>,
+}
+
+/// What was wanted, by name.
+#[derive(Debug, Default)]
+pub struct History {
+    wishes: BTreeMap<String, Wishes>,
+    secrets: BTreeMap<String, Vec<String>>,
+}
+
+impl History {
+    /// A resource is as given now.
+    pub fn note(&mut self, name: &str, object: &ConfidenceClientCredential) {
+        let uid = object.metadata.uid.as_ref().unwrap();
+        let wishes = self.wishes.entry(name.to_owned()).or_default();
+        if wishes.uids.last() != Some(uid) {
+            wishes.uids.push(uid.clone());
+        }
+        wishes.specs.insert((wishes.uids.len() - 1, object.metadata.generation.unwrap()), object.spec.clone());
+    }
+
+    /// A Secret holds this now.
+    pub fn note_secret(&mut self, name: &str, secret: &str) {
+        self.secrets.entry(name.to_owned()).or_default().push(secret.to_owned());
+    }
+
+    /// What a Secret held so far.
+    pub fn secrets(&self, name: &str) -> &[String] {
+        self.secrets.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// What was wanted of the resources of a name.
+    pub fn wishes(&mut self, name: &str) -> Option<&mut Wishes> {
+        self.wishes.get_mut(name)
+    }
+}

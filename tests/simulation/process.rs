@@ -1,0 +1,121 @@
+//! A process of the operator: the real replica over the in-memory API server and the wire.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::body::Body;
+use confidence_operator::confidence::client::AlwaysWrite;
+use confidence_operator::confidence::metrics::Metrics;
+use confidence_operator::confidence::settings::{BaseUrl, Credentials, Settings as AccountSettings};
+use confidence_operator::confidence::{Confidence, WriteGuard};
+use confidence_operator::controller::{ObserveMode, Settings};
+use confidence_operator::health::{Progress, Readiness};
+use confidence_operator::leader::{Candidate, LeaseGuard};
+use confidence_operator::metrics::ControllerMetrics;
+use confidence_operator::replica::{NOT_LISTED, Replica};
+use confidence_simulator::Simulator;
+use http::{Request, Response};
+use kube::runtime::reflector;
+use prometheus_client::registry::Registry;
+use tokio::sync::watch;
+
+use crate::account::{URL, Wire};
+use crate::api::{ApiServer, Fate, Lost, Trouble, failure};
+use crate::judge::{Judge, Process, RATE};
+
+/// How often the replicas look for drift.
+pub const INTERVAL: Duration = Duration::from_secs(30);
+
+/// The lease of those that are elected.
+pub const LEASE: Duration = Duration::from_secs(20);
+
+/// What a process finds when it starts.
+#[derive(Clone)]
+pub struct Place {
+    pub api: ApiServer,
+    pub simulator: Simulator,
+    pub judge: Judge,
+    pub elected: bool,
+    pub watch_secrets: bool,
+    pub trouble: Trouble,
+    pub partition: watch::Sender<bool>,
+}
+
+/// Runs one process until it is told to stop, ends by itself, or is dropped, which is a crash.
+pub async fn run(process: Process, seed: u64, place: Place, stop: watch::Receiver<bool>) -> bool {
+    let mut registry = Registry::default();
+    let lease = LeaseGuard::default();
+    let guard: Arc<dyn WriteGuard> = if place.elected { Arc::new(lease.clone()) } else { Arc::new(AlwaysWrite) };
+    let wire = Wire {
+        process: process.clone(),
+        simulator: place.simulator.clone(),
+        judge: place.judge.clone(),
+        random: Mutex::new(fastrand::Rng::with_seed(seed)),
+        partition: place.partition.subscribe(),
+    };
+    let account = AccountSettings {
+        url: BaseUrl::parse(URL, false).unwrap(),
+        token_url: None,
+        credentials: Credentials::Token("test-token".into()),
+        requests_per_second: RATE,
+        labels: None,
+        seed: Some(seed),
+    };
+    let metrics = Metrics::register(&mut registry);
+    let client = client(process.clone(), &place);
+    let candidate = || Candidate::new(client.clone(), "operator", &process.instance(), LEASE, lease);
+    let replica = Replica {
+        lease: place.elected.then(candidate),
+        confidence: Confidence::new(account, Arc::new(wire), Arc::clone(&guard), metrics).unwrap(),
+        guard,
+        client,
+        settings: Settings {
+            interval: INTERVAL,
+            observe: ObserveMode::Read,
+            last_seen_resolution: Duration::from_mins(1),
+            namespaces: Vec::new(),
+            watch_secrets: place.watch_secrets,
+            instance: process.instance(),
+            pod: None,
+            seed: Some(seed),
+        },
+        metrics: ControllerMetrics::register(&mut registry),
+        progress: Progress::default(),
+        readiness: Readiness::new(NOT_LISTED),
+        store: reflector::store(),
+    };
+    replica.run(stop).await
+}
+
+/// A Kubernetes client of this process.
+fn client(process: Process, place: &Place) -> kube::Client {
+    let place = place.clone();
+    let service = tower::service_fn(move |request: Request<kube::client::Body>| {
+        let (process, place) = (process.clone(), place.clone());
+        async move { ask(&process, request, &place).await }
+    });
+    kube::Client::new(service, "operator")
+}
+
+async fn ask(process: &Process, request: Request<kube::client::Body>, place: &Place) -> Result<Response<Body>, Lost> {
+    tokio::time::sleep(place.trouble.latency()).await;
+    let fate = if *place.partition.borrow() { Fate::LostBefore } else { place.trouble.fate() };
+    match fate {
+        Fate::Fine | Fate::LostAfter => {}
+        Fate::LostBefore => return Err("the request was lost".into()),
+        Fate::Refused(code) => {
+            let body = failure(code, "Trouble").to_string();
+            return Ok(Response::builder().status(code).body(Body::from(body))?);
+        }
+        Fate::Hangs => {
+            tokio::time::sleep(crate::api::READ_TIMEOUT).await;
+            return Err("nothing came for too long".into());
+        }
+    }
+    let answer = place.api.answer(request, &place.trouble, |write| place.judge.write(process, &write)).await?;
+    tokio::time::sleep(place.trouble.latency()).await;
+    if fate == Fate::LostAfter || *place.partition.borrow() {
+        return Err("the answer was lost".into());
+    }
+    Ok(answer)
+}
