@@ -169,10 +169,18 @@ impl Context {
         lock(&self.ends).take()
     }
 
-    /// Puts a resource in the queue. Whether it is its turn, the memory knows.
+    /// Puts a resource in the queue, unless a pass over it is in hand: its end asks who was woken meanwhile. Whether it is its
+    /// turn, the memory knows.
     pub(super) fn enqueue(&self, key: Key) {
-        // Nobody listens any more only when the program ends.
-        let _ = self.queue.unbounded_send(key);
+        if !self.memory.is_in_hand(&key) {
+            // Nobody listens any more only when the program ends.
+            let _ = self.queue.unbounded_send(key);
+        }
+    }
+
+    /// Whether a resource is another one by now than the one that a pass was last about.
+    pub(super) fn has_news(&self, key: &Key) -> bool {
+        self.object(key).is_some_and(|object| self.memory.is_news(key, &object))
     }
 
     /// Whether the pass in hand over a resource is still about what is wanted of it. It is not when the resource has another

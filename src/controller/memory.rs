@@ -118,6 +118,11 @@ impl Memory {
         lock(&self.entries).get(key).is_none_or(|entry| entry.served != Some(served))
     }
 
+    /// Whether a pass over a resource is in hand.
+    pub(super) fn is_in_hand(&self, key: &Key) -> bool {
+        lock(&self.entries).get(key).is_some_and(|entry| entry.in_hand)
+    }
+
     /// Takes a resource up that another run of this program left with nothing to be done: it is looked at in the next round.
     pub(super) fn adopt(&self, key: &Key, object: &ConfidenceClientCredential) {
         let served = Some(self.served(object));
@@ -177,7 +182,8 @@ impl Memory {
         let wait = match next {
             Next::Rest { .. } => None,
             Next::Backoff => Some(backoff(entry.failures, &mut lock(&self.random))),
-            Next::AccountOpens(wait) => Some(wait),
+            // Not all at the same moment: one of them finds out whether the account is open.
+            Next::AccountOpens(wait) => Some(wait + SPREAD.mul_f64(lock(&self.random).f64())),
         };
         // Woken in the middle of the pass: by what the pass may not have seen.
         let wait = if entry.woken.is_some() { Some(Duration::ZERO) } else { wait };
@@ -319,6 +325,9 @@ impl Memory {
         }
     }
 }
+
+/// In how long those come back that wait for the account, after the time at which it may open.
+const SPREAD: Duration = Duration::from_secs(1);
 
 /// What is remembered of the resource that a pass is about; none if it is gone, even if another has its name by now: what
 /// the pass finds out may be of another credential than that one names.

@@ -26,6 +26,7 @@ mod watch;
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use kube::runtime::controller::Action;
 use tracing::Instrument;
@@ -59,7 +60,13 @@ async fn reconcile(object: Arc<ConfidenceClientCredential>, context: Arc<Context
             let urgency = if asked { Urgency::Write } else { Urgency::Check };
             let demand = Demand { urgency, confirm, max_age: LOOKS_LAST * context.interval(&object) };
             let next = turn(&object, &key, demand, &context).await;
-            context.memory.end(&key, next)
+            let wait = context.memory.end(&key, next);
+            // What came meanwhile was left to this.
+            if wait == Some(Duration::ZERO) || context.has_news(&key) {
+                context.enqueue(key);
+                return Ok(Action::await_change());
+            }
+            wait
         }
     };
     Ok(wait.map_or_else(Action::await_change, Action::requeue))

@@ -101,17 +101,17 @@ pub async fn run(
 }
 
 /// The objects of which the queue has to hear: a status or a label is no reason for a pass. What the first list names is
-/// queued when it is complete (`queue_first`): what comes to kube's queue earlier leaves it in no order.
+/// queued when it is complete (`queue_first`), and what comes during a pass is seen at the pass's end: what kube's queue has
+/// to hold back leaves it in no order.
 fn news(
     objects: impl Stream<Item = kube::runtime::watcher::Result<ConfidenceClientCredential>> + Send + 'static,
     context: Arc<Context>,
 ) -> impl Stream<Item = kube::runtime::watcher::Result<ConfidenceClientCredential>> + Send + 'static {
-    objects.filter(move |object| {
-        let is_news = object
-            .as_ref()
-            .map_or(true, |object| context.is_listed() && context.memory.is_news(&Key::of(object), object));
-        std::future::ready(is_news)
-    })
+    let is_for_the_queue = move |object: &ConfidenceClientCredential| {
+        let key = Key::of(object);
+        context.is_listed() && !context.memory.is_in_hand(&key) && context.memory.is_news(&key, object)
+    };
+    objects.filter(move |object| std::future::ready(object.as_ref().map_or(true, &is_for_the_queue)))
 }
 
 /// Queues what the first list names and no other run has left in order.

@@ -3,9 +3,10 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use confidence_operator::confidence::transport::{LastCheck, Transport, TransportError, TransportFault};
-use confidence_simulator::{ConnectionReset, Simulator};
+use confidence_simulator::ConnectionReset;
 use futures::future::BoxFuture;
 use http::{Method, Request, Response};
 use serde_json::Value;
@@ -21,7 +22,8 @@ pub const CLIENT: &str = "shop";
 /// The way of one process.
 pub struct Wire {
     pub process: Process,
-    pub simulator: Simulator,
+    /// The server.
+    pub router: Router,
     pub judge: Judge,
     pub random: Mutex<fastrand::Rng>,
     /// Whether nothing gets through.
@@ -50,11 +52,11 @@ impl Wire {
         }
         let updates = request.method() == Method::PATCH;
         // From here on the request is on its way: it arrives even if the one who sent it is gone.
-        let (process, judge, simulator) = (self.process.clone(), self.judge.clone(), self.simulator.clone());
+        let (process, judge, router) = (self.process.clone(), self.judge.clone(), self.router.clone());
         let arrives = sleep(self.latency());
         let delivery = tokio::spawn(async move {
             arrives.await;
-            deliver(&process, request, &judge, &simulator).await
+            deliver(&process, request, &judge, router).await
         });
         let (answer, at) = delivery.await.unwrap()?;
         sleep(self.latency()).await;
@@ -104,7 +106,7 @@ async fn deliver(
     process: &Process,
     request: Request<Bytes>,
     judge: &Judge,
-    simulator: &Simulator,
+    router: Router,
 ) -> Result<(Response<Bytes>, Instant), TransportError> {
     let line = format!("{} {}", request.method(), request.uri().path_and_query().unwrap());
     if request.method() == Method::PATCH {
@@ -118,7 +120,7 @@ async fn deliver(
         judge.update(process, &id, &mask, &serde_json::from_slice(request.body()).unwrap());
     }
     let at = Instant::now();
-    let answer = simulator.router().oneshot(request.map(Body::from)).await.unwrap_or_else(|never| match never {});
+    let answer = router.oneshot(request.map(Body::from)).await.unwrap_or_else(|never| match never {});
     let reset = answer.extensions().get::<ConnectionReset>().is_some();
     let told = if reset { "reset".to_owned() } else { answer.status().as_u16().to_string() };
     judge.record.tell(format_args!("{process} {line} -> {told}"));

@@ -76,6 +76,7 @@ impl World {
         let mut random = fastrand::Rng::with_seed(seed ^ 0x5eed);
         let api = ApiServer::new();
         let simulator = Simulator::starting_at(schedule.config.clone(), Timestamp::from_second(1_700_000_000).unwrap());
+        let router = simulator.router();
         let judge = Judge::new(Record::new(), api.clone(), schedule.elected);
         for resource in 0..schedule.resources {
             simulator.put(CLIENT, &name(resource), Credential::named("as it was"));
@@ -86,7 +87,7 @@ impl World {
         let replica = |_| {
             let place = Place {
                 api: api.clone(),
-                simulator: simulator.clone(),
+                router: router.clone(),
                 judge: judge.clone(),
                 elected: schedule.elected,
                 watch_secrets: schedule.watch_secrets,

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::Body;
 use confidence_operator::confidence::client::AlwaysWrite;
 use confidence_operator::confidence::metrics::Metrics;
@@ -13,7 +14,6 @@ use confidence_operator::health::{Progress, Readiness};
 use confidence_operator::leader::{Candidate, LeaseGuard};
 use confidence_operator::metrics::ControllerMetrics;
 use confidence_operator::replica::{NOT_LISTED, Replica};
-use confidence_simulator::Simulator;
 use http::{Request, Response};
 use kube::runtime::reflector;
 use prometheus_client::registry::Registry;
@@ -33,7 +33,8 @@ pub const LEASE: Duration = Duration::from_secs(20);
 #[derive(Clone)]
 pub struct Place {
     pub api: ApiServer,
-    pub simulator: Simulator,
+    /// Confidence.
+    pub router: Router,
     pub judge: Judge,
     pub elected: bool,
     pub watch_secrets: bool,
@@ -48,7 +49,7 @@ pub async fn run(process: Process, seed: u64, place: Place, stop: watch::Receive
     let guard: Arc<dyn WriteGuard> = if place.elected { Arc::new(lease.clone()) } else { Arc::new(AlwaysWrite) };
     let wire = Wire {
         process: process.clone(),
-        simulator: place.simulator.clone(),
+        router: place.router.clone(),
         judge: place.judge.clone(),
         random: Mutex::new(fastrand::Rng::with_seed(seed)),
         partition: place.partition.subscribe(),
