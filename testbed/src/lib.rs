@@ -2,9 +2,12 @@
 //!
 //! Everything that is started here ends with the process that started it, killed or not: the control plane and the
 //! operator both hold a pipe from it, and go when it closes.
+//!
+//! [`gitops`] is how others read what the operator reports.
 
 mod assets;
 mod control_plane;
+pub mod gitops;
 mod go;
 mod process;
 mod tools;

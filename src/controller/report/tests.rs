@@ -1,6 +1,8 @@
 //! The status, case by case.
 #![allow(clippy::unwrap_used)]
 
+mod gitops;
+
 use super::*;
 use crate::api::status::WrittenSecret;
 use crate::controller::outcome::Written;
