@@ -10,8 +10,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 /// The state of the credential, as far as it was really observed.
+// A resource that nobody has looked at yet reads -1 there: kstatus would take one without a status as done.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("default" = serde_json::json!({"observedGeneration": -1})))]
 pub struct ConfidenceClientCredentialStatus {
     /// The generation of the spec that this status speaks of.
     #[serde(skip_serializing_if = "Option::is_none")]

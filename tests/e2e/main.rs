@@ -14,6 +14,7 @@ mod credentials;
 mod crowd;
 mod examples;
 mod faults;
+mod gitops;
 mod network;
 mod outage;
 mod prism;

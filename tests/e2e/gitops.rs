@@ -1,0 +1,155 @@
+//! With the tools of GitOps: how they judge real objects, and several managers of one spec.
+
+use confidence_operator::api::ConfidenceClientCredential;
+use confidence_simulator::{CallKind, Config, Fault, FaultKind};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
+use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
+use kube::{Api, ResourceExt};
+use serde_json::{Value, json};
+use testbed::gitops::argo;
+use testbed::gitops::kstatus::{self, Status};
+
+use crate::world::{CLIENT, World, is_current, version};
+
+/// What Argo CD and kstatus say of the object as the API server has it.
+async fn judged(world: &World, name: &str) -> (String, Status) {
+    let resource = ApiResource::erase::<ConfidenceClientCredential>(&());
+    let api: Api<DynamicObject> = Api::namespaced_with(world.client.clone(), &world.namespace, &resource);
+    let object = serde_json::to_value(api.get(name).await.unwrap()).unwrap();
+    (argo::health(&object).unwrap().status, kstatus::status(&object))
+}
+
+/// Server-side apply of some fields of the spec, and never by force.
+async fn apply(world: &World, manager: &str, name: &str, spec: Value) -> kube::Result<ConfidenceClientCredential> {
+    let object = json!({
+        "apiVersion": "iam.confidence.dev/v1alpha1", "kind": "ConfidenceClientCredential",
+        "metadata": {"name": name}, "spec": spec,
+    });
+    world.api().patch(name, &PatchParams::apply(manager), &Patch::Apply(object)).await
+}
+
+fn credential_name(id: &str) -> String {
+    format!("clients/{CLIENT}/credentials/{id}")
+}
+
+/// Which parts of the object the operator's entries in `managedFields` name, with their subresource.
+fn owned_by_the_operator(object: &ConfidenceClientCredential) -> Vec<(Option<String>, Vec<String>)> {
+    let parts = |entry: &ManagedFieldsEntry| {
+        let fields = entry.fields_v1.as_ref().unwrap();
+        fields.0.as_object().unwrap().keys().cloned().collect()
+    };
+    let entries = object.managed_fields().iter().filter(|it| it.manager.as_deref() == Some("confidence-operator"));
+    entries.map(|it| (it.subresource.clone(), parts(it))).collect()
+}
+
+#[tokio::test]
+async fn what_nobody_has_looked_at_is_never_taken_as_done() {
+    let world = World::new(Config::default()).await;
+    world.seed("fresh");
+    world.apply("fresh", json!({})).await;
+    assert_eq!(judged(&world, "fresh").await, ("Progressing".into(), Status::InProgress));
+    let _operator = world.operator(&[]);
+    world.until_reason("fresh", "InSync").await;
+    assert_eq!(judged(&world, "fresh").await, ("Healthy".into(), Status::Current));
+    // A look that does not end says nothing of the new spec, and neither may what was said of the old one.
+    world.simulator.fault(Fault::once(FaultKind::Hang).on(CallKind::Update));
+    world.apply("fresh", json!({"sdkType": "BACKEND"})).await;
+    world.until_calls(|calls| calls.iter().any(|it| it.kind == CallKind::Update)).await;
+    assert_eq!(judged(&world, "fresh").await, ("Progressing".into(), Status::InProgress));
+}
+
+#[tokio::test]
+async fn real_objects_are_judged_as_a_person_would() {
+    let world = World::new(Config::default()).await;
+    world.seed("resting");
+    world.seed("differing");
+    let _operator = world.operator(&[]);
+    world.apply("lost", json!({})).await;
+    world.apply("resting", json!({"suspend": true})).await;
+    world.apply("differing", json!({"driftPolicy": "Report", "sdkType": "BACKEND"})).await;
+    for (name, reason, argo, kstatus) in [
+        ("lost", "CredentialNotFound", "Degraded", Status::Failed),
+        ("resting", "Suspended", "Suspended", Status::InProgress),
+        ("differing", "Reported", "Healthy", Status::Current),
+    ] {
+        world.until_reason(name, reason).await;
+        assert_eq!(judged(&world, name).await, (argo.into(), kstatus), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn managers_that_share_a_spec_meet_no_conflict_with_the_operator() {
+    let world = World::new(Config::default()).await;
+    world.seed("shared");
+    let _operator = world.operator(&[]);
+    let team = json!({"name": credential_name("shared"), "displayName": "Checkout", "labels": {"team": "checkout"}});
+    let platform = json!({"environments": ["production"], "labels": {"tier": "gold"}, "interval": "5m"});
+    apply(&world, "team", "shared", team.clone()).await.unwrap();
+    apply(&world, "platform", "shared", platform.clone()).await.unwrap();
+    world.until("shared", |it| is_current(it) && it.spec.environments.is_some()).await;
+    let credential = world.credential("shared");
+    assert_eq!(credential.environments, ["production"]);
+    assert_eq!(credential.labels.len(), 2, "{:?}", credential.labels);
+
+    for round in 0..3 {
+        // The operator writes the status between the applies.
+        world.simulator.edit(CLIENT, "shared", |it| it.display_name = format!("Drift {round}"));
+        world.look_at("shared", &round.to_string()).await;
+        assert_eq!(world.credential("shared").display_name, "Checkout");
+        apply(&world, "team", "shared", team.clone()).await.unwrap();
+        apply(&world, "platform", "shared", platform.clone()).await.unwrap();
+    }
+    let object = world.api().get("shared").await.unwrap();
+    assert_eq!(owned_by_the_operator(&object), [(Some("status".to_owned()), vec!["f:status".to_owned()])]);
+    let refused = apply(&world, "platform", "shared", json!({"displayName": "Other"})).await.unwrap_err().to_string();
+    assert!(refused.contains("conflict with \"team\""), "{refused}");
+}
+
+#[tokio::test]
+async fn a_manifest_that_is_applied_again_and_again_makes_no_work() {
+    let world = World::new(Config::default()).await;
+    world.seed("repeated");
+    let operator = world.operator(&[]);
+    let spec = json!({"name": credential_name("repeated"), "displayName": "Checkout", "sdkType": "BACKEND"});
+    apply(&world, "first", "repeated", spec.clone()).await.unwrap();
+    let before = world.until_reason("repeated", "InSync").await;
+    let writes = crate::program::metric(&operator, "confidence_operator_status_writes_total").await;
+    let calls = world.simulator.call_count();
+
+    // One more manager is news for managedFields, and for nothing else.
+    let second = apply(&world, "second", "repeated", spec.clone()).await.unwrap();
+    for _ in 0..5 {
+        for manager in ["first", "second"] {
+            let again = apply(&world, manager, "repeated", spec.clone()).await.unwrap();
+            assert_eq!((again.metadata.generation, version(&again)), (before.metadata.generation, version(&second)));
+        }
+    }
+    world.seed("witness");
+    world.apply("witness", json!({})).await;
+    world.until_reason("witness", "InSync").await;
+    assert_eq!(world.simulator.call_count(), calls + 1, "the look at the witness");
+    assert_eq!(crate::program::metric(&operator, "confidence_operator_status_writes_total").await, writes + 1.0);
+    assert_eq!(version(&world.api().get("repeated").await.unwrap()), version(&second));
+}
+
+#[tokio::test]
+async fn a_field_that_its_manager_takes_out_is_left_alone_at_confidence() {
+    let world = World::new(Config::default()).await;
+    world.seed("released");
+    let _operator = world.operator(&[]);
+    let team = json!({"name": credential_name("released"), "displayName": "Checkout"});
+    let platform = json!({"environments": ["production"], "labels": {"tier": "gold"}, "sdkType": "BACKEND"});
+    apply(&world, "team", "released", team).await.unwrap();
+    apply(&world, "platform", "released", platform).await.unwrap();
+    world.until("released", |it| is_current(it) && it.spec.sdk_type.is_some()).await;
+    let (before, updates) = (world.credential("released"), world.updates().len());
+    assert_eq!((before.environments.len(), before.labels.len()), (1, 1));
+
+    let after = apply(&world, "platform", "released", json!({})).await.unwrap();
+    let spec = &after.spec;
+    assert!(spec.environments.is_none() && spec.labels.is_none() && spec.sdk_type.is_none(), "{spec:?}");
+    world.until("released", is_current).await;
+    world.look_at("released", "again").await;
+    assert_eq!(world.updates().len(), updates, "a field that nobody states is nobody's to clear");
+    assert_eq!(world.credential("released"), before);
+}
