@@ -2,14 +2,16 @@
 
 use confidence_operator::api::ConfidenceClientCredential;
 use confidence_simulator::{CallKind, Config, Fault, FaultKind};
+use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
-use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
+use kube::api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
+use testbed::ControlPlane;
 use testbed::gitops::argo;
 use testbed::gitops::kstatus::{self, Status};
 
-use crate::world::{CLIENT, World, is_current, version};
+use crate::world::{CLIENT, World, is_current, run, version};
 
 /// What Argo CD and kstatus say of the object as the API server has it.
 async fn judged(world: &World, name: &str) -> (String, Status) {
@@ -21,11 +23,14 @@ async fn judged(world: &World, name: &str) -> (String, Status) {
 
 /// Server-side apply of some fields of the spec, and never by force.
 async fn apply(world: &World, manager: &str, name: &str, spec: Value) -> kube::Result<ConfidenceClientCredential> {
-    let object = json!({
+    world.api().patch(name, &PatchParams::apply(manager), &Patch::Apply(manifest(name, &spec))).await
+}
+
+fn manifest(name: &str, spec: &Value) -> Value {
+    json!({
         "apiVersion": "iam.confidence.dev/v1alpha1", "kind": "ConfidenceClientCredential",
         "metadata": {"name": name}, "spec": spec,
-    });
-    world.api().patch(name, &PatchParams::apply(manager), &Patch::Apply(object)).await
+    })
 }
 
 fn credential_name(id: &str) -> String {
@@ -78,6 +83,22 @@ async fn real_objects_are_judged_as_a_person_would() {
 }
 
 #[tokio::test]
+async fn the_patch_puts_the_health_check_into_argo_cds_configuration_and_leaves_the_rest() {
+    let world = World::new(Config::default()).await;
+    let api: Api<ConfigMap> = Api::namespaced(world.client.clone(), &world.namespace);
+    let mine = json!({"metadata": {"name": "argocd-cm", "labels": {"mine": "kept"}}, "data": {"mine": "kept"}});
+    api.create(&PostParams::default(), &serde_json::from_value(mine).unwrap()).await.unwrap();
+    let patch = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/argocd/argocd-cm.yaml");
+    let kubectl = ["patch", "configmap", "argocd-cm", "--type", "merge", "--patch-file", patch, "-n", &world.namespace];
+    run(ControlPlane::shared(), &kubectl);
+    let after = api.get("argocd-cm").await.unwrap();
+    assert_eq!(after.labels()["mine"], "kept");
+    let data = after.data.unwrap();
+    assert_eq!((data.len(), data["mine"].as_str()), (2, "kept"));
+    assert_eq!(data["resource.customizations.health.iam.confidence.dev_ConfidenceClientCredential"], argo::SCRIPT);
+}
+
+#[tokio::test]
 async fn managers_that_share_a_spec_meet_no_conflict_with_the_operator() {
     let world = World::new(Config::default()).await;
     world.seed("shared");
@@ -103,6 +124,11 @@ async fn managers_that_share_a_spec_meet_no_conflict_with_the_operator() {
     assert_eq!(owned_by_the_operator(&object), [(Some("status".to_owned()), vec!["f:status".to_owned()])]);
     let refused = apply(&world, "platform", "shared", json!({"displayName": "Other"})).await.unwrap_err().to_string();
     assert!(refused.contains("conflict with \"team\""), "{refused}");
+
+    // Of a field that others still state, what nobody states goes: labels are managed as a whole.
+    apply(&world, "platform", "shared", json!({"environments": ["production"]})).await.unwrap();
+    world.until("shared", is_current).await;
+    assert_eq!(world.credential("shared").labels, [("team".to_owned(), "checkout".to_owned())].into());
 }
 
 #[tokio::test]
@@ -110,17 +136,26 @@ async fn a_manifest_that_is_applied_again_and_again_makes_no_work() {
     let world = World::new(Config::default()).await;
     world.seed("repeated");
     let operator = world.operator(&[]);
-    let spec = json!({"name": credential_name("repeated"), "displayName": "Checkout", "sdkType": "BACKEND"});
-    apply(&world, "first", "repeated", spec.clone()).await.unwrap();
+    let object = manifest("repeated", &json!({"name": credential_name("repeated"), "displayName": "Checkout"}));
+    let file = world.file("manifest.json");
+    std::fs::write(&file, object.to_string()).unwrap();
+    let apply = |manager: &str| {
+        let place = ["-n", &world.namespace, "-f", file.to_str().unwrap(), "--field-manager", manager];
+        let apply = ["apply", "--server-side", "--force-conflicts=false"];
+        run(ControlPlane::shared(), &[&apply[..], &place].concat());
+    };
+    apply("first");
     let before = world.until_reason("repeated", "InSync").await;
     let writes = crate::program::metric(&operator, "confidence_operator_status_writes_total").await;
     let calls = world.simulator.call_count();
 
     // One more manager is news for managedFields, and for nothing else.
-    let second = apply(&world, "second", "repeated", spec.clone()).await.unwrap();
-    for _ in 0..5 {
+    apply("second");
+    let second = world.api().get("repeated").await.unwrap();
+    for _ in 0..3 {
         for manager in ["first", "second"] {
-            let again = apply(&world, manager, "repeated", spec.clone()).await.unwrap();
+            apply(manager);
+            let again = world.api().get("repeated").await.unwrap();
             assert_eq!((again.metadata.generation, version(&again)), (before.metadata.generation, version(&second)));
         }
     }

@@ -26,3 +26,23 @@ fn the_api_reference_is_the_one_that_the_crd_describes() {
     let crd = confidence_operator::api::ConfidenceClientCredential::crd();
     check("docs/api.md", &api_reference::of(&crd));
 }
+
+#[test]
+fn the_patch_for_argo_cd_carries_the_health_check() {
+    let key = "resource.customizations.health.iam.confidence.dev_ConfidenceClientCredential";
+    let indented = |line: &str| if line.is_empty() { "\n".to_owned() } else { format!("    {line}\n") };
+    let script: String = testbed::gitops::argo::SCRIPT.lines().map(indented).collect();
+    let patch = format!(
+        "\
+# Made from health.lua. A patch of Argo CD's own ConfigMap, not the whole of it:
+#   kubectl -n argocd patch configmap argocd-cm --type merge --patch-file argocd-cm.yaml
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: argocd-cm
+data:
+  {key}: |
+{script}"
+    );
+    check("deploy/argocd/argocd-cm.yaml", &patch);
+}
