@@ -26,6 +26,15 @@ async fn apply(world: &World, manager: &str, name: &str, spec: Value) -> kube::R
     world.api().patch(name, &PatchParams::apply(manager), &Patch::Apply(manifest(name, &spec))).await
 }
 
+/// The same, as a person does it.
+fn kubectl_apply(world: &World, manager: &str, object: &Value) {
+    let file = world.file("manifest.json");
+    std::fs::write(&file, object.to_string()).unwrap();
+    let place = ["-n", &world.namespace, "-f", file.to_str().unwrap(), "--field-manager", manager];
+    let apply = ["apply", "--server-side", "--force-conflicts=false"];
+    run(ControlPlane::shared(), &[&apply[..], &place].concat());
+}
+
 fn manifest(name: &str, spec: &Value) -> Value {
     json!({
         "apiVersion": "iam.confidence.dev/v1alpha1", "kind": "ConfidenceClientCredential",
@@ -126,7 +135,7 @@ async fn managers_that_share_a_spec_meet_no_conflict_with_the_operator() {
     assert!(refused.contains("conflict with \"team\""), "{refused}");
 
     // Of a field that others still state, what nobody states goes: labels are managed as a whole.
-    apply(&world, "platform", "shared", json!({"environments": ["production"]})).await.unwrap();
+    kubectl_apply(&world, "platform", &manifest("shared", &json!({"environments": ["production"]})));
     world.until("shared", is_current).await;
     assert_eq!(world.credential("shared").labels, [("team".to_owned(), "checkout".to_owned())].into());
 }
@@ -137,13 +146,7 @@ async fn a_manifest_that_is_applied_again_and_again_makes_no_work() {
     world.seed("repeated");
     let operator = world.operator(&[]);
     let object = manifest("repeated", &json!({"name": credential_name("repeated"), "displayName": "Checkout"}));
-    let file = world.file("manifest.json");
-    std::fs::write(&file, object.to_string()).unwrap();
-    let apply = |manager: &str| {
-        let place = ["-n", &world.namespace, "-f", file.to_str().unwrap(), "--field-manager", manager];
-        let apply = ["apply", "--server-side", "--force-conflicts=false"];
-        run(ControlPlane::shared(), &[&apply[..], &place].concat());
-    };
+    let apply = |manager| kubectl_apply(&world, manager, &object);
     apply("first");
     let before = world.until_reason("repeated", "InSync").await;
     let writes = crate::program::metric(&operator, "confidence_operator_status_writes_total").await;
