@@ -1,4 +1,4 @@
-//! How the tools of GitOps judge an object: Argo CD by our Lua, Flux and others by the rules of kstatus.
+//! How Argo CD (by our Lua) and Flux and others (by the rules of kstatus) judge an object.
 //!
 //! Judging and nothing else: where the object comes from is the test's business.
 
