@@ -15,6 +15,7 @@ const METRICS: &[&str] = &[
     "api_request_duration_seconds",
     "api_requests",
     "build_info",
+    "credentials_unseen",
     "drift_corrected",
     "drift_detected",
     "leader",

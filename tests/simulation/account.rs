@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tower::ServiceExt;
 
+use crate::history::Sights;
 use crate::judge::{Judge, Process};
 
 /// The client of all credentials.
@@ -51,17 +52,23 @@ impl Wire {
             return Err(TransportError::new(TransportFault::Broken, "another replica may hold the lease by now"));
         }
         let updates = request.method() == Method::PATCH;
+        let id = request.uri().path().rsplit('/').next().unwrap().to_owned();
         // From here on the request is on its way: it arrives even if the one who sent it is gone.
         let (process, judge, router) = (self.process.clone(), self.judge.clone(), self.router.clone());
         let arrives = sleep(self.latency());
+        let known = self.judge.sights(&self.process, &id);
         let delivery = tokio::spawn(async move {
             arrives.await;
-            deliver(&process, request, &judge, router).await
+            deliver(&process, request, &known, &judge, router).await
         });
+        let lost = Lost::unless_answered(self, updates, &id);
         let (answer, at) = delivery.await.unwrap()?;
         sleep(self.latency()).await;
         if *self.partition.borrow() {
             return Err(TransportError::new(TransportFault::Broken, "the network went down"));
+        }
+        if !answer.status().is_success() || serde_json::from_slice::<Credential>(answer.body()).is_ok() {
+            lost.found();
         }
         self.note(updates, &answer, at);
         Ok(answer)
@@ -90,6 +97,39 @@ impl Wire {
     }
 }
 
+/// An update that is on its way. Dropped before it is answered, by a failure or because nobody waits any longer, it is lost.
+struct Lost<'a> {
+    wire: &'a Wire,
+    id: Option<&'a str>,
+    at: Instant,
+}
+
+impl<'a> Lost<'a> {
+    fn unless_answered(wire: &'a Wire, updates: bool, id: &'a str) -> Self {
+        Self { wire, id: updates.then_some(id), at: Instant::now() }
+    }
+
+    fn found(mut self) {
+        self.id = None;
+    }
+}
+
+impl Drop for Lost<'_> {
+    fn drop(&mut self) {
+        if let Some(id) = self.id {
+            self.wire.judge.loses(&self.wire.process, id, self.at);
+        }
+    }
+}
+
+/// What every answer with a credential has.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Credential {
+    #[allow(dead_code)] // that it is there is what counts
+    display_name: String,
+}
+
 /// The credential that an answer shows.
 fn shown_as(answer: &Value) -> Option<confidence_simulator::Credential> {
     const KNOWN: [&str; 5] = ["displayName", "environments", "labels", "sdkType", "updateTime"];
@@ -105,6 +145,7 @@ fn shown_as(answer: &Value) -> Option<confidence_simulator::Credential> {
 async fn deliver(
     process: &Process,
     request: Request<Bytes>,
+    known: &Sights,
     judge: &Judge,
     router: Router,
 ) -> Result<(Response<Bytes>, Instant), TransportError> {
@@ -117,7 +158,7 @@ async fn deliver(
             .filter(|(name, _)| name == "updateMask")
             .flat_map(|(_, it)| it.split(',').map(str::to_owned).collect::<Vec<_>>())
             .collect();
-        judge.update(process, &id, &mask, &serde_json::from_slice(request.body()).unwrap());
+        judge.update(process, &id, known, &mask, &serde_json::from_slice(request.body()).unwrap());
     }
     let at = Instant::now();
     let answer = router.oneshot(request.map(Body::from)).await.unwrap_or_else(|never| match never {});

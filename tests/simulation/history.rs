@@ -85,9 +85,9 @@ impl Wishes {
 pub struct Sights {
     /// Everything that it saw.
     pub all: Vec<Credential>,
-    /// What it saw since its own last write, the answer to that one included.
+    /// What it saw since its own last update, the answer to that one included, if it came.
     pub since_write: Vec<Credential>,
-    /// When that write arrived.
+    /// When that update was on its way.
     pub written: Option<Instant>,
 }
 

@@ -120,18 +120,31 @@ impl Judge {
         });
     }
 
-    /// An update arrives at Confidence.
-    pub fn update(&self, process: &Process, id: &str, mask: &[String], body: &Value) {
+    /// The answer to an update that left at that time does not come: what was seen before says nothing any more.
+    pub fn loses(&self, process: &Process, id: &str, at: Instant) {
+        self.with(|seen| {
+            let sights = seen.sights.entry((process.clone(), id.to_owned())).or_default();
+            sights.since_write.clear();
+            sights.written = Some(at);
+        });
+    }
+
+    /// What a process has seen of a credential by now.
+    pub fn sights(&self, process: &Process, id: &str) -> Sights {
+        self.with(|seen| seen.sights.get(&(process.clone(), id.to_owned())).cloned().unwrap_or_default())
+    }
+
+    /// An update arrives at Confidence, from a process that knew this when it sent it.
+    pub fn update(&self, process: &Process, id: &str, known: &Sights, mask: &[String], body: &Value) {
         self.holds_lease(process, self.api.holder().as_deref(), &format!("the update of {id}"));
         let wrong = |what: String| self.record.wrong(format_args!("{process}: the update of {id} {what}"));
         let said = said(body);
         self.with(|seen| {
             seen.updates += 1;
-            let sights = seen.sights.get(&(process.clone(), id.to_owned())).cloned().unwrap_or_default();
             for field in mask.iter().filter(|it| *it != "client_secret") {
-                let differed = sights.since_write.iter().any(|sight| found(sight, field) != said(field));
+                let differed = known.since_write.iter().any(|sight| found(sight, field) != said(field));
                 if !differed {
-                    wrong(format!("writes {field}, which did not differ"));
+                    wrong(format!("writes {field}, which did not differ in what was seen since the last update"));
                 }
             }
             let name = format!("till-{}", id.rsplit('-').next().unwrap());

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use confidence_operator::api::{ConfidenceClientCredential, RECONCILE_REQUESTED_AT};
+use confidence_operator::api::{ConfidenceClientCredential, ConfidenceClientCredentialStatus, RECONCILE_REQUESTED_AT};
 use confidence_simulator::{Credential, Simulator};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -17,7 +17,7 @@ use crate::account::CLIENT;
 use crate::api::{ApiServer, Kind, Trouble};
 use crate::history::{differing, may_be_written};
 use crate::judge::{Judge, Process};
-use crate::process::{self, INTERVAL, Place};
+use crate::process::{self, INTERVAL, LAST_SEEN_RESOLUTION, Place};
 use crate::record::Record;
 use crate::schedule::{Action, Schedule, name, spare};
 
@@ -341,9 +341,21 @@ impl World {
         if asked.is_some() && asked != status.last_handled_reconcile_at.as_ref() && !object.spec.suspend {
             return Some(format!("nobody has looked at {name} as {asked:?} asks"));
         }
+        if !object.spec.suspend && !lacks_secret && !are_told(&credential, &status) {
+            return Some(format!("the status of {name} tells other times than Confidence"));
+        }
         let is_told = ready == wanted && status.observed_generation == object.metadata.generation;
         (!is_told).then(|| format!("the status of {name} says {ready:?} and not {wanted:?}"))
     }
+}
+
+/// Whether a status tells the times of a credential, as finely as the replicas are to tell them.
+fn are_told(credential: &Credential, status: &ConfidenceClientCredentialStatus) -> bool {
+    let seen = match (credential.last_seen_time, &status.last_seen_time) {
+        (Some(at), Some(told)) => at.duration_since(told.0).unsigned_abs() <= LAST_SEEN_RESOLUTION,
+        (at, told) => at.is_none() == told.is_none(),
+    };
+    seen && credential.update_time == status.update_time.as_ref().map(|it| it.0)
 }
 
 impl Replica {

@@ -26,6 +26,9 @@ use crate::judge::{Judge, Process, RATE};
 /// How often the replicas look for drift.
 pub const INTERVAL: Duration = Duration::from_secs(30);
 
+/// How finely they tell when a credential was last seen.
+pub const LAST_SEEN_RESOLUTION: Duration = Duration::from_mins(1);
+
 /// The lease of those that are elected.
 pub const LEASE: Duration = Duration::from_secs(20);
 
@@ -73,7 +76,7 @@ pub async fn run(process: Process, seed: u64, place: Place, stop: watch::Receive
         settings: Settings {
             interval: INTERVAL,
             observe: ObserveMode::Read,
-            last_seen_resolution: Duration::from_mins(1),
+            last_seen_resolution: LAST_SEEN_RESOLUTION,
             namespaces: Vec::new(),
             watch_secrets: place.watch_secrets,
             instance: process.instance(),

@@ -103,7 +103,7 @@ fn action(resources: usize, replicas: usize, random: &mut fastrand::Rng) -> Acti
         58..60 => Action::Touch(resource),
         60..74 => Action::Fault(fault(resource, random)),
         74..77 => Action::Heal,
-        77..82 => Action::Trouble(replica, random.choice([0, 20, 60]).unwrap_or(0)),
+        77..82 => Action::Trouble(replica, random.choice([0, 20, 60, 100]).unwrap_or(0)),
         82..85 => Action::Cut(replica),
         85..86 => Action::Silence(replica),
         86..88 => Action::Compact,
