@@ -11,7 +11,9 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::confidence::client::AlwaysWrite;
 use crate::confidence::http::HttpTransport;
@@ -26,6 +28,7 @@ use crate::leader::{Candidate, LeaseGuard};
 use crate::metrics::{ControllerMetrics, PREFIX};
 use crate::replica::{NOT_LISTED, Replica};
 use crate::serve::{self, Endpoints};
+use crate::traces::Traces;
 
 /// A little more than the API server keeps a watch open: together, the bound within which a dead connection is noticed.
 const READ_TIMEOUT: Duration = Duration::from_secs(65);
@@ -37,13 +40,20 @@ const READ_TIMEOUT: Duration = Duration::from_secs(65);
 pub fn start(flags: RunFlags) -> Result<bool, String> {
     let account = account_settings(&flags)?;
     let ca = flags.ca_file.as_deref().map(read_ca).transpose()?;
-    start_log(&flags)?;
     // Once for the process: kube and reqwest use the same provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let transport = HttpTransport::new(ca.as_deref()).map_err(|error| named(flags.ca_file.as_deref(), &error))?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
-    let result = runtime.block_on(run(flags, account, transport));
+    let traces = Traces::start(runtime.handle())?;
+    start_log(&flags, traces.as_ref())?;
+    let result = runtime.block_on(async {
+        let result = run(flags, account, transport).await;
+        if let Some(traces) = traces {
+            traces.end().await;
+        }
+        result
+    });
     // What is still in hand has had its time.
     runtime.shutdown_background();
     result
@@ -82,14 +92,16 @@ fn named(ca_file: Option<&Path>, error: &str) -> String {
     }
 }
 
-fn start_log(flags: &RunFlags) -> Result<(), String> {
+fn start_log(flags: &RunFlags, traces: Option<&Traces>) -> Result<(), String> {
     let filter = EnvFilter::builder().parse(&flags.log_level).map_err(|error| format!("--log-level: {error}"))?;
     let text = std::io::stderr().is_terminal();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match flags.log_format.unwrap_or(if text { LogFormat::Text } else { LogFormat::Json }) {
-        LogFormat::Text => log.with_ansi(text).init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
-    }
+    let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let log = match flags.log_format.unwrap_or(if text { LogFormat::Text } else { LogFormat::Json }) {
+        LogFormat::Text => log.with_ansi(text).boxed(),
+        LogFormat::Json => log.json().flatten_event(true).boxed(),
+    };
+    let traces = traces.map(Traces::layer);
+    tracing_subscriber::registry().with(traces).with(log.with_filter(filter)).init();
     Ok(())
 }
 

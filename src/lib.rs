@@ -12,3 +12,4 @@ pub mod metrics;
 pub mod plan;
 pub mod replica;
 pub mod serve;
+pub mod traces;

@@ -10,6 +10,7 @@ use http::{Method, Request, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use tokio::time::{Instant, timeout};
+use tracing::{Instrument, Span};
 
 use super::auth::{Auth, Exchange, Token};
 use super::client::WriteGuard;
@@ -106,7 +107,11 @@ impl Caller {
             request.extensions_mut().insert(LastCheck::new(Arc::clone(&self.guard)));
         }
         let began = Instant::now();
-        let result = self.exchange(call.effect(), request, read).await;
+        let span = call.span();
+        let result = self.exchange(call.effect(), request, read).instrument(span.clone()).await;
+        if let Err(error) = &result {
+            span.record("otel.status_code", "ERROR").record("error.type", error.cause().label());
+        }
         if !matches!(&result, Err(error) if error.cause() == Cause::RateLimited) {
             pass.accepted();
         }
@@ -119,6 +124,7 @@ impl Caller {
             |_| Err(TransportError::new(TransportFault::TimedOut, format!("waited {} s", REQUEST_TIMEOUT.as_secs())));
         let sent = timeout(REQUEST_TIMEOUT, self.transport.send(request)).await.unwrap_or_else(late);
         let answer = sent.map_err(|error| Error::of_transport(effect, &error))?;
+        Span::current().record("http.response.status_code", answer.status().as_u16());
         if !answer.status().is_success() {
             return Err(Error::of_answer(effect, &answer, Now::read()));
         }

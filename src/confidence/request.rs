@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, header};
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
+use tracing::field::Empty;
 
 use super::client::StillWanted;
 use super::error::{Cause, Effect, Error};
@@ -30,6 +31,21 @@ impl Call<'_> {
 
     pub(super) fn effect(&self) -> Effect {
         if self.method == Method::PATCH { Effect::Write } else { Effect::Read }
+    }
+
+    /// The span of the request, with OpenTelemetry's names for what it says.
+    pub(super) fn span(&self) -> tracing::Span {
+        tracing::debug_span!(
+            "request",
+            otel.name = %format_args!("{} {}", self.method, self.kind),
+            otel.kind = "client",
+            otel.status_code = Empty,
+            http.request.method = self.method.as_str(),
+            http.response.status_code = Empty,
+            error.r#type = Empty,
+            about = self.about,
+            update_mask = self.update_mask,
+        )
     }
 
     pub(super) fn request(&self, token: Option<&SecretString>) -> Result<Request<Bytes>, Error> {

@@ -30,6 +30,7 @@ use std::time::Duration;
 
 use kube::runtime::controller::Action;
 use tracing::Instrument;
+use tracing::field::Empty;
 
 use self::key::Key;
 use self::memory::Turn;
@@ -39,6 +40,7 @@ use self::schedule::Next;
 use crate::api::ConfidenceClientCredential;
 use crate::api::condition::Reason;
 use crate::confidence::Urgency;
+use crate::metrics::HasOutcome;
 
 pub use self::context::{Context, Settings};
 pub use self::observe::ObserveMode;
@@ -78,11 +80,13 @@ async fn turn(object: &Arc<ConfidenceClientCredential>, key: &Key, demand: Deman
     let work = async {
         let outcome = context.metrics.measured(pass(object, key, demand, context)).await;
         count(&outcome, context);
+        tracing::Span::current().record("outcome", outcome.label());
         report(object, key, &outcome, context);
         next(&outcome, context)
     };
     // Every line of a pass carries its id, so that the passes over one resource can be told apart.
-    work.instrument(tracing::info_span!("pass", id)).await
+    let span = tracing::info_span!("pass", id, namespace = &*key.namespace, resource = &*key.name, outcome = Empty);
+    work.instrument(span).await
 }
 
 /// One pass over one resource.

@@ -26,6 +26,7 @@ mod secrets;
 mod service_account;
 mod takeover;
 mod throttle;
+mod traces;
 mod triggers;
 mod validation;
 mod world;
