@@ -5,6 +5,7 @@
 //! before its time (an unrelated event, an old schedule) is sent back to wait here. Nothing here survives a restart, and
 //! nothing needs to: the status and Confidence hold the truth. Statuses that are still to be written are in `drafts`.
 
+mod kept;
 mod look;
 
 use std::hash::{BuildHasher, RandomState};
@@ -231,9 +232,7 @@ impl Memory {
 
     /// What was last seen of the credential, if that was not longer ago.
     pub(super) fn look(&self, key: &Key, max_age: Duration) -> Option<Remembered> {
-        let entries = lock(&self.entries);
-        let look = entries.get(key)?.sight.last()?;
-        (look.at.elapsed() <= max_age).then(|| look.clone())
+        lock(&self.entries).get(key)?.sight.last(max_age)
     }
 
     /// Remembers what a pass saw.
@@ -248,7 +247,7 @@ impl Memory {
         let mut entries = lock(&self.entries);
         // It may be one whose first pass is still to come: that one need not look again.
         let entry = entries.entry(key.clone()).or_default();
-        if !entry.rests() && entry.sight.last().is_some() {
+        if !entry.rests() && entry.sight.has_one() {
             // Its pass has a look of its own, and what it leaves behind is compared in the next round.
             return Seen::Older;
         }
@@ -287,7 +286,7 @@ impl Memory {
 
     /// Whether a resource was left in order by another run and not looked at since.
     pub(super) fn awaits_a_look(&self, key: &Key) -> bool {
-        lock(&self.entries).get(key).is_some_and(|entry| entry.settled && entry.sight.last().is_none())
+        lock(&self.entries).get(key).is_some_and(|entry| entry.settled && !entry.sight.has_one())
     }
 
     /// A write may have been carried out and may not: nothing that was seen before is worth anything.

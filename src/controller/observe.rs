@@ -93,7 +93,7 @@ pub(super) async fn observe(
 /// Whether a look at hand will do: the server's secret is not kept, and so cannot be compared any more.
 fn usable(look: Remembered, resolved: &Resolved) -> Option<Observed> {
     let lacks_secret = look.told && resolved.desired.client_secret.is_some();
-    (!lacks_secret).then(|| Observed { credential: *look.credential, look: look.look })
+    (!lacks_secret).then(|| Observed { credential: look.credential, look: look.look })
 }
 
 async fn look(resolved: &Resolved, key: &Key, demand: Demand, context: &Context) -> Result<Observed, Problem> {

@@ -4,6 +4,8 @@
 //! first list is passed on as a list (begun again where it broke off); a later one becomes the changes that it amounts to,
 //! which also spares holding everything twice.
 
+mod read;
+
 use std::collections::{HashMap, HashSet};
 use std::iter;
 use std::sync::Arc;
@@ -17,7 +19,8 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 
-use crate::api::{ConfidenceClientCredential, RECONCILE_REQUESTED_AT};
+use self::read::Watched;
+use crate::api::ConfidenceClientCredential;
 
 /// How long the API server keeps a watch open, in seconds: together with the client's read timeout, the bound within
 /// which a watch that died silently is noticed.
@@ -47,10 +50,10 @@ pub(super) fn resources(
     namespaces: &[String],
     store: &Store<ConfidenceClientCredential>,
 ) -> impl Stream<Item = watcher::Result<Event<ConfidenceClientCredential>>> + Send + use<> {
-    let watches = scopes::<ConfidenceClientCredential>(client, namespaces).into_iter().zip(scope_names(namespaces));
-    // Pruned before anything is kept.
+    let watches = scopes::<Watched>(client, namespaces).into_iter().zip(scope_names(namespaces));
     let watches = watches.map(|(api, scope)| {
-        watcher(api, config()).default_backoff().modify(prune).map(move |event| (scope.clone(), event)).boxed()
+        let events = watcher(api, config()).default_backoff();
+        events.map(move |event| (scope.clone(), event.map(read::event))).boxed()
     });
     let mut lists = Lists::new(store.clone(), namespaces.len().max(1));
     stream::select_all(watches.collect::<Vec<_>>())
@@ -59,18 +62,6 @@ pub(super) fn resources(
             Err(error) => vec![Err(error)],
         })
         .flat_map(stream::iter)
-}
-
-/// Takes away what nobody reads.
-fn prune(object: &mut ConfidenceClientCredential) {
-    let metadata = &mut object.metadata;
-    metadata.managed_fields = None;
-    metadata.labels = None;
-    metadata.owner_references = None;
-    metadata.finalizers = None;
-    let annotations = metadata.annotations.take().unwrap_or_default();
-    let asked = annotations.into_iter().find(|(name, _)| name == RECONCILE_REQUESTED_AT);
-    metadata.annotations = asked.map(|it| [it].into());
 }
 
 fn scope_names(namespaces: &[String]) -> Vec<Scope> {

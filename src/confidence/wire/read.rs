@@ -46,20 +46,6 @@ impl ClientCredential {
     pub fn from_json(text: &[u8]) -> Result<Self, WireError> {
         Ok(serde_json::from_slice::<Raw>(text)?.into())
     }
-
-    /// Whether everything is the same but the secret, which may be told at one time and not at another.
-    pub fn is_like(&self, other: &Self) -> bool {
-        self.display_name == other.display_name
-            && self.update_time == other.update_time
-            && self.last_seen_time == other.last_seen_time
-            && self.environments == other.environments
-            && self.labels == other.labels
-            && self.sdk_type == other.sdk_type
-            && self.create_time == other.create_time
-            && self.creator == other.creator
-            && self.updater == other.updater
-            && self.name == other.name
-    }
 }
 
 /// One page of a LIST.

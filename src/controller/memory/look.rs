@@ -1,7 +1,10 @@
 //! What was last seen of one credential: the ground for the next plan, and what a list is compared with.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
+use super::kept::Kept;
 use crate::confidence::wire::ClientCredential;
 use crate::plan::Look;
 
@@ -9,7 +12,7 @@ use crate::plan::Look;
 #[derive(Clone, Debug)]
 pub(in crate::controller) struct Remembered {
     /// Without its secret, which is not kept.
-    pub(in crate::controller) credential: Box<ClientCredential>,
+    pub(in crate::controller) credential: ClientCredential,
     /// Whether the server told the secret.
     pub(in crate::controller) told: bool,
     /// How it was looked at.
@@ -22,7 +25,7 @@ impl Remembered {
     /// What an answer says.
     pub(in crate::controller) fn new(mut credential: ClientCredential, look: Look, at: Instant) -> Self {
         let told = credential.client_secret.take().is_some();
-        Self { credential: Box::new(credential), told, look, at }
+        Self { credential, told, look, at }
     }
 
     /// What was read.
@@ -45,14 +48,30 @@ pub(in crate::controller) enum Seen {
 /// The last look, and since when looks count.
 #[derive(Debug, Default)]
 pub(super) struct Sight {
-    last: Option<Remembered>,
+    last: Option<Last>,
     /// What was seen before may be wrong by now.
     since: Option<Instant>,
 }
 
+/// The last look, in little room.
+#[derive(Debug)]
+struct Last {
+    kept: Box<Kept>,
+    told: bool,
+    look: Look,
+    at: Instant,
+}
+
 impl Sight {
-    pub(super) fn last(&self) -> Option<&Remembered> {
-        self.last.as_ref()
+    /// Whether there is a look that counts.
+    pub(super) fn has_one(&self) -> bool {
+        self.last.is_some()
+    }
+
+    /// The last look, if it was not longer ago.
+    pub(super) fn last(&self, max_age: Duration) -> Option<Remembered> {
+        let last = self.last.as_ref().filter(|last| last.at.elapsed() <= max_age)?;
+        Some(Remembered { credential: last.kept.credential(), told: last.told, look: last.look, at: last.at })
     }
 
     /// Takes up a look, unless something newer is known: by our own clock, or by the server's.
@@ -61,18 +80,19 @@ impl Sight {
         let outdone = self
             .last
             .as_ref()
-            .is_some_and(|last| last.at > look.at || last.credential.update_time > look.credential.update_time);
+            .is_some_and(|last| last.at > look.at || last.kept.update_time > look.credential.update_time);
         if too_old || outdone {
             return Seen::Older;
         }
         let same = self.is_as(&look.credential);
-        self.last = Some(look);
+        let Remembered { credential, told, look, at } = look;
+        self.last = Some(Last { kept: Box::new(credential.into()), told, look, at });
         if same { Seen::Same } else { Seen::New }
     }
 
     /// Whether a credential is as the last look has it, its secret aside.
     pub(super) fn is_as(&self, credential: &ClientCredential) -> bool {
-        self.last.as_ref().is_some_and(|last| last.credential.is_like(credential))
+        self.last.as_ref().is_some_and(|last| last.kept.is_of(credential))
     }
 
     /// The last look was confirmed.

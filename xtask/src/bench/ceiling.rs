@@ -7,7 +7,7 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::stage::{Stage, credential};
+use super::stage::{Stage, credential, spec};
 
 /// Objects that statuses are written to.
 const OBJECTS: usize = 1_000;
@@ -23,9 +23,9 @@ pub(super) async fn status_writes(client: &Client) -> Result<f64, String> {
     let api: Api<ConfidenceClientCredential> = Api::namespaced(client.clone(), "default");
     let api = &api;
     each(|number| async move {
-        let spec = json!({"name": format!("clients/ceiling/credentials/{number}"), "displayName": "Ceiling"});
-        let spec = serde_json::from_value(spec).unwrap_or_default();
-        api.create(&PostParams::default(), &ConfidenceClientCredential::new(&name(number), spec)).await.map(drop)
+        // As large as those that are measured: a write costs the API server in proportion.
+        let object = ConfidenceClientCredential::new(&name(number), spec(number, "BACKEND"));
+        api.create(&PostParams::default(), &object).await.map(drop)
     })
     .await?;
     let began = Instant::now();

@@ -129,7 +129,7 @@ pub(super) fn credential(number: usize) -> (String, String) {
 }
 
 /// A spec that manages all but the secret.
-fn spec(number: usize, sdk_type: &str) -> ConfidenceClientCredentialSpec {
+pub(super) fn spec(number: usize, sdk_type: &str) -> ConfidenceClientCredentialSpec {
     let (client, id) = credential(number);
     let spec = json!({
         "name": format!("clients/{client}/credentials/{id}"),
