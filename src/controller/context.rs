@@ -143,6 +143,12 @@ impl Context {
         self.objects.get()?.get(&key.object_ref())
     }
 
+    /// A resource as the watch shows it by now: its status may have been written since a pass over it began.
+    pub(super) fn newest(&self, key: &Key, object: &Arc<ConfidenceClientCredential>) -> Arc<ConfidenceClientCredential> {
+        let shown = self.object(key).filter(|shown| shown.metadata.uid == object.metadata.uid);
+        shown.unwrap_or_else(|| Arc::clone(object))
+    }
+
     pub(super) fn set_objects(&self, objects: Store<ConfidenceClientCredential>) {
         // There is one run.
         let _ = self.objects.set(objects);

@@ -90,7 +90,7 @@ async fn turn(object: &Arc<ConfidenceClientCredential>, key: &Key, demand: Deman
 }
 
 /// One pass over one resource.
-async fn pass(object: &ConfidenceClientCredential, key: &Key, demand: Demand, context: &Context) -> Outcome {
+async fn pass(object: &Arc<ConfidenceClientCredential>, key: &Key, demand: Demand, context: &Context) -> Outcome {
     if object.spec.suspend {
         return Outcome::Suspended;
     }
@@ -101,7 +101,7 @@ async fn pass(object: &ConfidenceClientCredential, key: &Key, demand: Demand, co
 }
 
 async fn bring_in_line(
-    object: &ConfidenceClientCredential,
+    object: &Arc<ConfidenceClientCredential>,
     key: &Key,
     demand: Demand,
     context: &Context,
@@ -109,7 +109,7 @@ async fn bring_in_line(
     own(object, key, context)?;
     let resolved = resolve::resolve(object, context).await?;
     let observed = observe::observe(&resolved, key, demand, context).await?;
-    let status = context.drafts.current(key, object);
+    let status = context.drafts.current(key, &context.newest(key, object));
     let known = apply::KnownSecret { written: status.client_secret.as_ref(), value: context.memory.secret(key) };
     let applied = apply::apply(&resolved, key, observed, known, context).await?;
     apply::remember_secret(&resolved, &applied, key, context);
@@ -136,12 +136,13 @@ fn report(object: &Arc<ConfidenceClientCredential>, key: &Key, outcome: &Outcome
     {
         return;
     }
-    let before = context.drafts.current(key, object);
-    let after =
-        report::next_status(&before, &report::Facts::of(object, context.settings.last_seen_resolution), outcome);
+    let newest = context.newest(key, object);
+    let before = context.drafts.current(key, &newest);
+    let facts = report::Facts::of(object, context.settings.last_seen_resolution);
+    let after = report::next_status(&before, &facts, outcome);
     if after != before {
         let events = events::drafts(&before, &after, outcome);
-        context.write_status(key, object, after, events);
+        context.write_status(key, &newest, after, events);
     }
 }
 
