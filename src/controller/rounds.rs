@@ -3,6 +3,7 @@
 //! A round reads the list of the client, where that takes fewer calls than reading each credential, and hands to the queue
 //! only what is not in order. That is all that "nothing changed" costs.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -10,9 +11,9 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::Semaphore;
 
 use super::index::Group;
-use super::looks::{self, ListError};
+use super::looks::{self, ListError, PAGE_SIZE};
 use super::{Context, Key, secrets};
-use crate::confidence::HoldCause;
+use crate::confidence::{HoldCause, Urgency};
 
 /// Groups that are looked at at the same time: what waits for an answer costs little, what is read costs memory.
 const AT_ONCE: usize = 8;
@@ -20,7 +21,7 @@ const AT_ONCE: usize = 8;
 /// Credentials of a group that are read at the same time, where each is read by itself.
 const LOOKS_AT_ONCE: usize = 4;
 
-/// How long the first round waits for the Secrets to be listed, so that it knows which of them changed.
+/// How long the first round waits for the Secrets to be listed.
 const SECRETS_LISTED_WITHIN: Duration = Duration::from_secs(5);
 
 /// After so many lists in a row that failed, each credential is looked at by itself.
@@ -29,58 +30,126 @@ const FAILURES: u32 = 3;
 /// Keeps the rounds of all groups, for as long as it is polled.
 pub(super) async fn run(context: &Context) {
     context.shown(|it| it.resources).await;
-    if context.index.secrets_are_used() {
-        let _ = tokio::time::timeout(SECRETS_LISTED_WITHIN, context.shown(|it| it.secrets)).await;
-    }
-    let at_once = Semaphore::new(AT_ONCE);
-    let mut rounds = FuturesUnordered::new();
-    for group in context.index.take_new_groups() {
-        rounds.push(keep(group, true, &at_once, context));
+    let rounds = Rounds { context, at_once: Semaphore::new(AT_ONCE) };
+    let mut kept = FuturesUnordered::new();
+    for (group, first) in first_looks(context) {
+        kept.push(rounds.keep(group, Some(first)));
     }
     loop {
         tokio::select! {
             biased;
             groups = context.index.new_groups() => {
-                rounds.extend(groups.into_iter().map(|group| keep(group, false, &at_once, context)));
+                kept.extend(groups.into_iter().map(|group| rounds.keep(group, None)));
             }
-            Some(()) = rounds.next(), if !rounds.is_empty() => {}
+            Some(()) = kept.next(), if !kept.is_empty() => {}
         }
     }
 }
 
-/// Keeps the rounds of a group for as long as it has members. One that was there from the beginning begins with a round over
-/// those that another run left in order: nobody has looked at them yet.
-async fn keep(group: Group, from_the_beginning: bool, at_once: &Semaphore, context: &Context) {
-    let mut failures = 0;
-    let mut wait = context.memory.jittered(group.interval);
-    if from_the_beginning {
-        let mut members = context.index.members(&group);
-        members.retain(|key| context.memory.awaits_a_look(key));
-        let Ok(_turn) = at_once.acquire().await else { return };
-        if !members.is_empty()
-            && let Err(failed) = round(&group, members, failures, context).await
-        {
-            wait = failed.wait(&mut failures, context).min(wait);
+/// What there is to look at in a group when the program starts.
+struct First {
+    /// Those that another run left in order: nobody has looked at them yet.
+    left: Vec<Key>,
+    /// Those that have something left to be done, if they are so many that their passes had better wait for the list.
+    new: Vec<Key>,
+}
+
+/// The first looks of all groups; queues what need not wait for them.
+fn first_looks(context: &Context) -> Vec<(Group, First)> {
+    let newcomers = context.memory.newcomers();
+    let is_new: HashSet<_> = newcomers.iter().cloned().collect();
+    let mut waiting = HashSet::new();
+    let mut looks = Vec::new();
+    for group in context.index.take_new_groups() {
+        let members = context.index.members(&group);
+        let pages = members.len().div_ceil(usize::from(PAGE_SIZE));
+        let (mut new, mut left): (Vec<_>, Vec<_>) = members.into_iter().partition(|key| is_new.contains(key));
+        left.retain(|key| context.memory.awaits_a_look(key));
+        if new.len() > pages && context.may_list() {
+            waiting.extend(new.iter().cloned());
+        } else {
+            new.clear();
+        }
+        looks.push((group, First { left, new }));
+    }
+    newcomers.into_iter().filter(|key| !waiting.contains(key)).for_each(|key| context.enqueue(key));
+    looks
+}
+
+/// What the rounds of all groups share.
+struct Rounds<'a> {
+    context: &'a Context,
+    at_once: Semaphore,
+}
+
+impl Rounds<'_> {
+    /// Keeps the rounds of a group for as long as it has members.
+    async fn keep(&self, group: Group, first: Option<First>) {
+        let context = self.context;
+        let mut failures = 0;
+        let mut wait = context.memory.jittered(group.interval);
+        if let Some(First { left, new }) = first {
+            if !left.is_empty() {
+                secrets_are_listed(context).await;
+            }
+            if let Err(failed) = self.round(&group, left, new, failures).await {
+                wait = failed.wait(&mut failures, context).min(wait);
+            }
+        }
+        loop {
+            tokio::time::sleep(wait).await;
+            if !context.index.group_goes_on(&group) {
+                if context.index.owners(&group.client).is_empty() {
+                    context.looks.forget(&group.client);
+                }
+                return;
+            }
+            let interval = context.memory.jittered(group.interval);
+            wait = match self.round(&group, context.index.members(&group), Vec::new(), failures).await {
+                Ok(()) => {
+                    failures = 0;
+                    interval
+                }
+                Err(failed) => failed.wait(&mut failures, context).min(interval),
+            };
         }
     }
-    loop {
-        tokio::time::sleep(wait).await;
-        if !context.index.group_goes_on(&group) {
-            if context.index.owners(&group.client).is_empty() {
-                context.looks.forget(&group.client);
-            }
-            return;
-        }
-        let Ok(_turn) = at_once.acquire().await else { return };
-        let interval = context.memory.jittered(group.interval);
-        let members = context.index.members(&group);
-        wait = match round(&group, members, failures, context).await {
-            Ok(()) => {
-                failures = 0;
-                interval
-            }
-            Err(failed) => failed.wait(&mut failures, context).min(interval),
+
+    /// Looks at members of a group: in its client's list, or else one by one. Newcomers wait for the list alone; their passes
+    /// find in it what they need, or look themselves.
+    async fn round(&self, group: &Group, members: Vec<Key>, new: Vec<Key>, failures: u32) -> Result<(), Failed> {
+        let turn = self.at_once.acquire().await;
+        secrets::look(&members, self.context).await;
+        let urgency = if new.is_empty() { Urgency::Check } else { Urgency::Write };
+        let listed = if failures < FAILURES {
+            list(group, members.len() + new.len(), urgency, self.context).await
+        } else {
+            Ok(false)
         };
+        // The lists of other groups come first: somebody may wait for them.
+        drop(turn);
+        for key in new {
+            self.context.enqueue(key);
+        }
+        if !listed? {
+            let _turn = self.at_once.acquire().await;
+            let looks = members.iter().map(|key| looks::look_alone(key, self.context));
+            futures::stream::iter(looks).buffer_unordered(LOOKS_AT_ONCE).collect::<()>().await;
+        }
+        Ok(())
+    }
+}
+
+/// Reads the list of a group's client, if that is less than so many looks. Tells whether it was read; where it is not to be
+/// had, and where each resource is to tell of what holds the account back, it was not.
+async fn list(group: &Group, looks: usize, urgency: Urgency, context: &Context) -> Result<bool, Failed> {
+    let client = context.looks.of(&group.client);
+    if !context.may_list() || !client.is_list_cheaper(looks) {
+        return Ok(false);
+    }
+    match looks::round(&group.client, looks, urgency, context).await {
+        Ok(()) => Ok(true),
+        Err(error) => again_soon(&error, client.is_list_cheaper(looks)).map_or(Ok(false), Err),
     }
 }
 
@@ -105,22 +174,11 @@ impl Failed {
     }
 }
 
-/// Looks at members of a group.
-async fn round(group: &Group, members: Vec<Key>, failures: u32, context: &Context) -> Result<(), Failed> {
-    secrets::look(&members, context).await;
-    let looks = members.len();
-    let client = context.looks.of(&group.client);
-    if failures < FAILURES && context.may_list() && client.is_list_cheaper(looks) {
-        match looks::round(&group.client, looks, context).await {
-            Ok(()) => return Ok(()),
-            // Where the list is not to be had, and where each resource is to tell of what holds the account back, the
-            // members are looked at one by one.
-            Err(error) => again_soon(&error, client.is_list_cheaper(looks)).map_or(Ok(()), Err)?,
-        }
+/// Waits for the Secrets to be listed, so that a look knows which of them changed since the last run.
+async fn secrets_are_listed(context: &Context) {
+    if context.index.secrets_are_used() {
+        let _ = tokio::time::timeout(SECRETS_LISTED_WITHIN, context.shown(|it| it.secrets)).await;
     }
-    let looks = members.iter().map(|key| looks::look_alone(key, context));
-    futures::stream::iter(looks).buffer_unordered(LOOKS_AT_ONCE).collect::<()>().await;
-    Ok(())
 }
 
 /// Whether a list that could not be read is to be tried again soon.

@@ -74,7 +74,6 @@ pub async fn run(
         });
     let side_work = async {
         tokio::join!(
-            queue_first(&context),
             secrets::watch(&context),
             watch_account(&context),
             sum_up_events(&context),
@@ -101,7 +100,7 @@ pub async fn run(
 }
 
 /// The objects of which the queue has to hear: a status or a label is no reason for a pass. What the first list names is
-/// queued when it is complete (`queue_first`), and what comes during a pass is seen at the pass's end: what kube's queue has
+/// queued when it is complete (`rounds`), and what comes during a pass is seen at the pass's end: what kube's queue has
 /// to hold back leaves it in no order.
 fn news(
     objects: impl Stream<Item = kube::runtime::watcher::Result<ConfidenceClientCredential>> + Send + 'static,
@@ -112,12 +111,6 @@ fn news(
         context.is_listed() && !context.memory.is_in_hand(&key) && context.memory.is_news(&key, object)
     };
     objects.filter(move |object| std::future::ready(object.as_ref().map_or(true, &is_for_the_queue)))
-}
-
-/// Queues what the first list names and no other run has left in order.
-async fn queue_first(context: &Context) {
-    context.shown(|it| it.resources).await;
-    context.memory.newcomers().into_iter().for_each(|key| context.enqueue(key));
 }
 
 /// Without the CRD there is nothing to watch; somebody may be about to install it.

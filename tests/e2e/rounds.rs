@@ -54,6 +54,17 @@ async fn many_are_brought_in_line_with_one_list_and_one_update_and_one_status_wr
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_more_pages_than_there_are_passes_at_once_still_spares_each_its_look_at_the_start() {
+    let world = World::new(Config { max_page_size: 2, ..Config::default() }).await;
+    let crowd = Crowd::new(&world, MANAGED, json!({"sdkType": "BACKEND"})).await;
+    let _operator = world.operator(&["--interval", "1h"]);
+    crowd.until_reason(&world, "InSync").await;
+    let calls = world.simulator.calls();
+    let found = (count(&calls, CallKind::List), count(&calls, CallKind::Get), count(&calls, CallKind::Update));
+    assert_eq!(found, (MANAGED / 2, 0, MANAGED));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_round_in_which_nothing_changed_costs_the_pages_of_the_list_and_nothing_else() {
     let (world, crowd) = crowd().await;
     let operator = world.operator(&["--interval", "1s"]);

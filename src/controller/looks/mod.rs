@@ -22,7 +22,7 @@ use super::{Context, lock, resolve};
 use crate::confidence::wire::ClientCredential;
 use crate::confidence::{Cause, Urgency};
 
-pub(super) use self::list::ListError;
+pub(super) use self::list::{ListError, PAGE_SIZE};
 
 /// How long a pass waits for others that want to look at the same client, so that they can look together.
 const GATHER: Duration = Duration::from_millis(2);
@@ -169,11 +169,16 @@ pub(super) async fn look_together(
 ///
 /// # Errors
 /// When there is no list, or when it takes more pages than the looks that it would spare.
-pub(super) async fn round(client: &Arc<str>, looks: usize, context: &Context) -> Result<(), ListError> {
+pub(super) async fn round(
+    client: &Arc<str>,
+    looks: usize,
+    urgency: Urgency,
+    context: &Context,
+) -> Result<(), ListError> {
     let began = Instant::now();
     let shared = context.looks.of(client);
     let reading = shared.reading.lock().await;
-    look_at_all(client, looks, began, Urgency::Check, &reading, context).await
+    look_at_all(client, looks, began, urgency, &reading, context).await
 }
 
 /// Looks at the credential of a resource that nobody else is about to look at, and hands it to the queue if it is not in
