@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, missing_docs)]
 
 use bytes::Bytes;
-use confidence_operator::confidence::error::{Effect, Error, Now, RETRY_AFTER_RANGE};
+use confidence_operator::confidence::error::{Effect, Error, Now, RETRY_AFTER_RANGE, Secrets};
 use confidence_operator::confidence::name::CredentialName;
 use confidence_operator::confidence::token::Issued;
 use confidence_operator::confidence::wire::{ClientCredential, ListPage};
@@ -46,7 +46,7 @@ pub fn refusal(data: &[u8]) {
             answer = answer.header(http::header::RETRY_AFTER, value);
         }
         let now = Now::read();
-        (now, Error::of_answer(effect, &answer.body(Bytes::copy_from_slice(body)).unwrap(), now))
+        (now, Error::of_answer(effect, &answer.body(Bytes::copy_from_slice(body)).unwrap(), &Secrets::default(), now))
     };
     let (now, error) = judge(Effect::Write, body);
     let text = error.to_string();

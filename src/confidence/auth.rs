@@ -138,11 +138,14 @@ impl Auth {
 
     /// Whether there are other credentials than those that were refused last.
     pub(super) fn has_changed(&self) -> bool {
+        self.version().is_some_and(|version| version != self.refused.load(Ordering::Relaxed))
+    }
+
+    /// Moves when the credentials do; none where they cannot.
+    pub(super) fn version(&self) -> Option<u64> {
         match &self.source {
-            Source::Given(_) => false,
-            Source::File(files) | Source::Exchanged { files, .. } => {
-                files.contents().version != self.refused.load(Ordering::Relaxed)
-            }
+            Source::Given(_) => None,
+            Source::File(files) | Source::Exchanged { files, .. } => Some(files.contents().version),
         }
     }
 

@@ -9,12 +9,13 @@ use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use tracing::{Instrument, Span};
 
 use super::auth::{Auth, Exchange, Token};
 use super::client::WriteGuard;
-use super::error::{Cause, Effect, Error, Now};
+use super::error::{Cause, Effect, Error, Now, Secrets};
 use super::gate::{Gate, Pass, Urgency};
 use super::metrics::Metrics;
 use super::request::Call;
@@ -34,6 +35,8 @@ pub(super) struct Caller {
     gate: Gate,
     metrics: Metrics,
     token_url: String,
+    /// The version of the account's credentials.
+    credentials: watch::Sender<Option<u64>>,
 }
 
 impl Caller {
@@ -50,15 +53,23 @@ impl Caller {
         };
         let auth = Auth::new(&settings.credentials)?;
         let gate = Gate::new(settings.requests_per_second, random, metrics.clone());
-        Ok(Self { transport, guard, auth, gate, metrics, token_url })
+        let (credentials, _) = watch::channel(auth.version());
+        Ok(Self { transport, guard, auth, gate, metrics, token_url, credentials })
     }
 
     pub(super) fn gate(&self) -> &Gate {
         &self.gate
     }
 
-    /// Opens the gate if it was closed for want of credentials and there are new ones.
+    /// The version of the account's credentials, and news of it.
+    pub(super) fn credentials(&self) -> watch::Receiver<Option<u64>> {
+        self.credentials.subscribe()
+    }
+
+    /// Tells of new credentials, and opens the gate if it was closed for want of them.
     pub(super) fn look_for_credentials(&self) {
+        let version = self.auth.version();
+        self.credentials.send_if_modified(|before| std::mem::replace(before, version) != version);
         if self.auth.has_changed() {
             self.gate.credentials_changed();
         }
@@ -108,7 +119,8 @@ impl Caller {
         }
         let began = Instant::now();
         let span = call.span();
-        let result = self.exchange(call.effect(), request, read).instrument(span.clone()).await;
+        let secrets = Secrets::new(call.secrets.iter().chain(token.map(|token| &token.value)));
+        let result = self.exchange(call.effect(), request, &secrets, read).instrument(span.clone()).await;
         if let Err(error) = &result {
             span.record("otel.status_code", "ERROR").record("error.type", error.cause().label());
         }
@@ -119,14 +131,20 @@ impl Caller {
         result
     }
 
-    async fn exchange<T>(&self, effect: Effect, request: Request<Bytes>, read: Read<T>) -> Result<T, Error> {
+    async fn exchange<T>(
+        &self,
+        effect: Effect,
+        request: Request<Bytes>,
+        secrets: &Secrets<'_>,
+        read: Read<T>,
+    ) -> Result<T, Error> {
         let late =
             |_| Err(TransportError::new(TransportFault::TimedOut, format!("waited {} s", REQUEST_TIMEOUT.as_secs())));
         let sent = timeout(REQUEST_TIMEOUT, self.transport.send(request)).await.unwrap_or_else(late);
         let answer = sent.map_err(|error| Error::of_transport(effect, &error))?;
         Span::current().record("http.response.status_code", answer.status().as_u16());
         if !answer.status().is_success() {
-            return Err(Error::of_answer(effect, &answer, Now::read()));
+            return Err(Error::of_answer(effect, &answer, secrets, Now::read()));
         }
         if answer.body().len() > MAX_ANSWER_BYTES {
             let error = TransportError::new(TransportFault::TooLarge, format!("{} bytes", answer.body().len()));
@@ -172,6 +190,7 @@ impl Exchange for TokenCalls<'_> {
             method: Method::POST,
             url: self.caller.token_url.clone(),
             body,
+            secrets: vec![id.clone(), secret.clone()],
             update_mask: None,
             still_wanted: &|| true,
         };

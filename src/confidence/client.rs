@@ -2,6 +2,7 @@
 //! one credential, the shape of labels. How a call is made is in `caller`.
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use http::Method;
 use tokio::sync::watch;
@@ -19,6 +20,9 @@ use super::transport::Transport;
 use super::wire::{ClientCredential, CredentialUpdate, LabelsShape, ListPage};
 
 pub use super::gate::Urgency;
+
+/// How often new credentials of the account are looked for while nobody misses any.
+const CREDENTIALS_PAUSE: Duration = Duration::from_secs(15);
 
 /// Asked immediately before each write, after all waiting: whether this replica may still write.
 pub trait WriteGuard: Send + Sync {
@@ -63,7 +67,9 @@ impl Confidence {
         metrics: Metrics,
     ) -> Result<Self, String> {
         let caller = Arc::new(Caller::new(&settings, transport, guard, metrics)?);
-        tokio::spawn(watch_credentials(Arc::downgrade(&caller), caller.gate().account()));
+        if caller.credentials().borrow().is_some() {
+            tokio::spawn(watch_credentials(Arc::downgrade(&caller), caller.gate().account()));
+        }
         let labels = Labels::new(settings.labels);
         Ok(Self { inner: Arc::new(Inner { url: settings.url, caller, labels }) })
     }
@@ -71,6 +77,12 @@ impl Confidence {
     /// Whether calls go through, and news of it.
     pub fn account(&self) -> watch::Receiver<AccountState> {
         self.inner.caller.gate().account()
+    }
+
+    /// The version of the account's own credentials, and news of it: what was refused to the old ones may be granted to the
+    /// new ones.
+    pub fn credentials(&self) -> watch::Receiver<Option<u64>> {
+        self.inner.caller.credentials()
     }
 
     /// Reads a credential.
@@ -159,6 +171,7 @@ impl Inner {
             method: Method::PATCH,
             url: self.url.join(&format!("v1/{name}?updateMask={mask}")),
             body: sealed(body),
+            secrets: update.client_secret.iter().cloned().collect(),
             update_mask: Some(mask),
             still_wanted,
         };
@@ -166,14 +179,25 @@ impl Inner {
     }
 }
 
-/// While the account is held back for want of credentials, looks for new ones, so that it need not wait any longer.
+/// Looks for new credentials of the account: often while it is held back for want of them.
 async fn watch_credentials(caller: Weak<Caller>, mut account: watch::Receiver<AccountState>) {
-    let unauthenticated =
-        |state: &AccountState| matches!(state, AccountState::Held { cause: HoldCause::Unauthenticated, .. });
-    while account.wait_for(unauthenticated).await.is_ok() {
-        tokio::time::sleep(files::PAUSE).await;
-        let Some(caller) = caller.upgrade() else { return };
-        caller.look_for_credentials();
+    let mut wanted = false;
+    loop {
+        let pause = if wanted { files::PAUSE } else { CREDENTIALS_PAUSE };
+        let refused = async {
+            let unauthenticated =
+                |state: &AccountState| matches!(state, AccountState::Held { cause: HoldCause::Unauthenticated, .. });
+            drop(account.wait_for(unauthenticated).await);
+        };
+        tokio::select! {
+            biased;
+            () = refused, if !wanted => wanted = true,
+            () = tokio::time::sleep(pause) => {
+                let Some(caller) = caller.upgrade() else { return };
+                caller.look_for_credentials();
+                wanted = false;
+            }
+        }
     }
 }
 

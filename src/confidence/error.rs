@@ -5,6 +5,7 @@
 
 pub mod judge;
 mod retry_after;
+mod secrets;
 
 use std::borrow::Cow;
 
@@ -14,6 +15,7 @@ use super::gate::HoldCause;
 
 pub use self::judge::{Effect, Now};
 pub use self::retry_after::RETRY_AFTER_RANGE;
+pub use self::secrets::Secrets;
 
 /// The longest part of a server's message that is repeated, in characters.
 const MAX_DETAIL_LENGTH: usize = 300;

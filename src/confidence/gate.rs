@@ -22,11 +22,12 @@ use super::error::{Cause, Error};
 use super::metrics::Metrics;
 
 /// Whose turn it is first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Urgency {
     /// What somebody asked for: ahead of all checks.
     Write,
     /// A look for drift.
+    #[default]
     Check,
 }
 

@@ -18,6 +18,8 @@ pub(super) struct Call<'a> {
     pub(super) method: Method,
     pub(super) url: String,
     pub(super) body: Bytes,
+    /// What the body holds that nobody is to read in an error, as the server may repeat it.
+    pub(super) secrets: Vec<SecretString>,
     /// Which fields an update names, for the log.
     pub(super) update_mask: Option<String>,
     /// Asked when its turn comes.
@@ -26,7 +28,16 @@ pub(super) struct Call<'a> {
 
 impl Call<'_> {
     pub(super) fn get(kind: &'static str, about: String, url: String) -> Self {
-        Self { kind, about, method: Method::GET, url, body: Bytes::new(), update_mask: None, still_wanted: &|| true }
+        Self {
+            kind,
+            about,
+            method: Method::GET,
+            url,
+            body: Bytes::new(),
+            secrets: Vec::new(),
+            update_mask: None,
+            still_wanted: &|| true,
+        }
     }
 
     pub(super) fn effect(&self) -> Effect {

@@ -66,7 +66,7 @@ impl Simulator {
     fn carry_out(&self, index: usize, asked: &Asked, readable: bool) -> Ending {
         let mut state = self.state();
         let fault = asked.call.fault.as_ref();
-        let instead = fault.and_then(|fault| fault.instead(state.config.contract));
+        let instead = fault.and_then(|fault| fault.instead(&asked.call, state.config.contract));
         let (ending, violations, changed) = if let Some(ending) = instead {
             (ending, Vec::new(), None)
         } else {

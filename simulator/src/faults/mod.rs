@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::{Answer, Ending};
 use crate::config::Contract;
-use crate::record::CallKind;
+use crate::record::{Call, CallKind};
 
 pub(crate) use queue::Queue;
 
@@ -68,6 +68,11 @@ pub enum FaultKind {
     HangAfter,
     /// A page of HTML, with this status, before anything is done.
     Html {
+        /// The HTTP status.
+        code: u16,
+    },
+    /// This status, with a `google.rpc.Status` whose message repeats the token and the body, before anything is done.
+    Echo {
         /// The HTTP status.
         code: u16,
     },
@@ -150,8 +155,12 @@ impl FaultKind {
     }
 
     /// What happens in place of the server's work.
-    pub(crate) fn instead(&self, contract: Contract) -> Option<Ending> {
+    pub(crate) fn instead(&self, call: &Call, contract: Contract) -> Option<Ending> {
         Some(match self {
+            Self::Echo { code } => {
+                let said = format!("refused: {} {}", call.token.as_deref().unwrap_or_default(), call.body);
+                Ending::Answer(Answer::error(contract, status(*code), &said))
+            }
             Self::Status { code, retry_after } => {
                 let answer = Answer::error(contract, status(*code), "a fault that was asked for");
                 Ending::Answer(answer.with_retry_after(retry_after.as_deref()))

@@ -31,6 +31,14 @@ async fn a_status_comes_instead_of_the_write_with_retry_after_or_without() {
 }
 
 #[tokio::test]
+async fn a_refusal_can_repeat_what_was_sent() {
+    let (_, answer, written) = update_under(FaultKind::Echo { code: 400 }).await;
+    assert_eq!((answer.status, written), (400, false));
+    let message = answer.json()["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("test-token") && message.contains(r#"{"displayName":"New"}"#), "{message}");
+}
+
+#[tokio::test]
 async fn html_and_empty_answers_come_instead_of_the_write() {
     let (_, html, written) = update_under(FaultKind::Html { code: 502 }).await;
     assert!(html.header("content-type").unwrap().starts_with("text/html"));

@@ -1,6 +1,5 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use futures::future::join_all;
 use tokio::time::Instant;
@@ -217,11 +216,13 @@ async fn an_hour_of_outage_costs_one_probe_a_window() {
 #[tokio::test(start_paused = true)]
 async fn whoever_drops_the_client_ends_its_tasks() {
     let server = Server::new(|_, _| Answer::ok());
-    let confidence = client(&server, 20);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "t").unwrap();
+    let confidence = with_settings(&server, settings(Credentials::TokenFile(file.path().to_owned()), 20));
     confidence.get(&name(0), Urgency::Check).await.unwrap();
     let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
-    assert_eq!(tasks(), 2);
+    assert_eq!(tasks(), 2, "one gives turns, the other looks for new credentials");
     drop(confidence);
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    tokio::time::sleep(CREDENTIALS_PAUSE).await;
     assert_eq!(tasks(), 0);
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::retry_after::retry_after;
-use super::{Cause, Error, shortened};
+use super::{Cause, Error, Secrets, shortened};
 use crate::confidence::transport::{TransportError, TransportFault};
 
 /// What a call does at the server, if it gets there.
@@ -36,15 +36,15 @@ impl Now {
 }
 
 impl Error {
-    /// The verdict on an answer that claims no success.
-    pub fn of_answer(effect: Effect, answer: &Response<Bytes>, now: Now) -> Self {
+    /// The verdict on an answer that claims no success, to a request that held these secrets.
+    pub fn of_answer(effect: Effect, answer: &Response<Bytes>, secrets: &Secrets<'_>, now: Now) -> Self {
         let said: Option<RpcStatus> = serde_json::from_slice(answer.body()).ok().filter(RpcStatus::is_one);
         let cause = cause(answer.status(), said.is_some());
         // A gateway's 5xx or 408 tells nothing of what the server behind it did.
         let unclear = matches!(cause, Cause::ServerError | Cause::TimedOut);
         Self {
             status: Some(answer.status().as_u16()),
-            detail: shortened(&said.and_then(|it| it.message).unwrap_or_default()),
+            detail: shortened(&secrets.hidden_in(said.and_then(|it| it.message).unwrap_or_default())),
             retry_at: retry_after(answer.headers(), now.wall).map(|wait| now.instant + wait),
             outcome_unknown: effect == Effect::Write && unclear,
             ..Self::new(cause, "")

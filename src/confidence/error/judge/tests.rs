@@ -12,7 +12,7 @@ fn now() -> Now {
 
 fn answer(effect: Effect, status: u16, body: &str) -> Error {
     let answer = Response::builder().status(status).body(Bytes::copy_from_slice(body.as_bytes())).unwrap();
-    Error::of_answer(effect, &answer, now())
+    Error::of_answer(effect, &answer, &Secrets::default(), now())
 }
 
 fn no_answer(effect: Effect, fault: TransportFault) -> Error {
@@ -93,7 +93,7 @@ fn a_404_of_a_proxy_is_not_a_missing_credential() {
 fn the_time_that_the_server_names_is_the_time_to_come_back() {
     let answer = Response::builder().status(409).header("retry-after", "7").body(Bytes::new()).unwrap();
     let now = now();
-    let error = Error::of_answer(Effect::Read, &answer, now);
+    let error = Error::of_answer(Effect::Read, &answer, &Secrets::default(), now);
     assert_eq!(error.remedy(), Remedy::RetryAt(now.instant + Duration::from_secs(7)));
 }
 
