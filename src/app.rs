@@ -1,5 +1,6 @@
 //! Puts the parts together: checks the flags, finds the cluster, takes the port, runs until a signal.
 
+use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
@@ -152,6 +153,8 @@ async fn cluster() -> Result<Client, String> {
         format!("no cluster: not in a pod, and no usable kubeconfig (set KUBECONFIG): {}", error.to_string().trim_end())
     })?;
     config.read_timeout = Some(READ_TIMEOUT);
+    // Up to fifteen tries of its own, minutes long: watches, statuses and the Lease have a pace that is theirs.
+    config.default_retry = false;
     Client::try_from(config).map_err(|error| format!("the kubeconfig cannot be used: {error}"))
 }
 
@@ -160,7 +163,8 @@ fn settings(flags: &RunFlags) -> Settings {
         interval: flags.interval,
         observe: flags.observe,
         last_seen_resolution: flags.last_seen_resolution,
-        namespaces: flags.watch_namespaces.clone(),
+        // Twice the same would be two watches that wait for each other.
+        namespaces: flags.watch_namespaces.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect(),
         watch_secrets: flags.watch_secrets,
         instance: instance(),
         pod: std::env::var("POD_NAMESPACE").ok().zip(std::env::var("POD_NAME").ok()),

@@ -82,7 +82,8 @@ pub struct RunFlags {
     #[arg(long, env = "CONFIDENCE_LABELS_ENCODING", value_enum, default_value_t)]
     pub labels_encoding: LabelsEncodingFlag,
     /// Watch this namespace only; may be repeated [default: all namespaces]
-    #[arg(long = "watch-namespace", env = "WATCH_NAMESPACES", value_delimiter = ',', value_name = "NAMESPACE")]
+    #[arg(long = "watch-namespace", env = "WATCH_NAMESPACES", value_delimiter = ',', value_name = "NAMESPACE",
+          value_parser = namespace)]
     pub watch_namespaces: Vec<String>,
     /// Watch Secrets, so that a changed one is noticed at once; false where the operator may get some but list none: a change
     /// is then noticed at the interval
@@ -109,6 +110,12 @@ fn lease_duration(text: &str) -> Result<Duration, String> {
     let duration = interval::parse(text)?;
     let shortest = crate::leader::SHORTEST;
     if duration < shortest { Err(format!("a lease lasts {} s or more", shortest.as_secs())) } else { Ok(duration) }
+}
+
+/// An empty one would be all of them, and that is not what somebody meant who gave the flag.
+fn namespace(text: &str) -> Result<String, String> {
+    let named = !text.trim().is_empty();
+    named.then(|| text.trim().to_owned()).ok_or_else(|| "a namespace has a name; leave it out to watch all".to_owned())
 }
 
 /// How the server wants labels.
@@ -189,6 +196,15 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_namespace_without_a_name_is_refused_and_not_taken_for_all() {
+        for list in ["", " ", "a,,b"] {
+            let error =
+                Cli::try_parse_from(["confidence-operator", "--watch-namespace", list]).unwrap_err().to_string();
+            assert!(error.contains("leave it out to watch all"), "{error}");
+        }
     }
 
     #[test]

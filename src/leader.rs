@@ -123,11 +123,12 @@ impl Candidate {
             tokio::time::sleep(self.duration / RENEWALS).await;
             match self.hold().await {
                 Ok(()) => {}
-                Err(error @ (NotOurs::Held(_) | NotOurs::Outrun)) => {
+                Err(error @ NotOurs::Held(_)) => {
                     tracing::error!(%error, "the lease is lost");
                     self.guard.set(None);
                     return;
                 }
+                // Outrun too: a renewal whose answer was lost looks the same, and the next look tells.
                 Err(error) => tracing::warn!(%error, "the lease could not be renewed; trying again"),
             }
             if self.guard.is_over() {
@@ -212,7 +213,8 @@ impl Candidate {
         let transitions = before.and_then(|it| it.lease_transitions).unwrap_or(0);
         LeaseSpec {
             holder_identity: Some(self.identity.clone()),
-            lease_duration_seconds: i32::try_from(self.duration.as_secs()).ok(),
+            // Never less than what the holder counts on.
+            lease_duration_seconds: i32::try_from(self.duration.as_millis().div_ceil(1000)).ok(),
             acquire_time: ours.and_then(|it| it.acquire_time.clone()).or_else(|| Some(now.clone())),
             renew_time: Some(now),
             lease_transitions: Some(if ours.is_some() || before.is_none() { transitions } else { transitions + 1 }),
@@ -226,8 +228,56 @@ async fn bounded<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, No
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    /// A candidate that asks nobody.
+    fn candidate(duration: Duration) -> Candidate {
+        let nobody = tower::service_fn(|_: http::Request<kube::client::Body>| async {
+            Err::<http::Response<kube::client::Body>, _>(std::io::Error::other("there is no API server"))
+        });
+        Candidate::new(Client::new(nobody, "default"), "default", "me", duration, LeaseGuard::default())
+    }
+
+    fn of(holder: &str, renewed: i64, seconds: i32) -> LeaseSpec {
+        LeaseSpec {
+            holder_identity: Some(holder.to_owned()),
+            lease_duration_seconds: Some(seconds),
+            renew_time: Some(MicroTime(Timestamp::from_second(renewed).unwrap())),
+            ..LeaseSpec::default()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lease_is_free_when_its_record_has_not_moved_for_as_long_as_it_lasts_whatever_the_clocks_say() {
+        let mut candidate = candidate(Duration::from_secs(30));
+        // A wall clock that is years behind or ahead.
+        for wrong in [0, 4_000_000_000] {
+            let holder = format!("other-{wrong}");
+            assert!(!candidate.is_free(Some(&of(&holder, wrong, 20))));
+            tokio::time::advance(Duration::from_secs(19)).await;
+            assert!(!candidate.is_free(Some(&of(&holder, wrong, 20))));
+            assert!(!candidate.is_free(Some(&of(&holder, wrong + 1, 20))), "it was renewed");
+            tokio::time::advance(Duration::from_secs(19)).await;
+            assert!(!candidate.is_free(Some(&of(&holder, wrong + 1, 20))));
+            tokio::time::advance(Duration::from_secs(1)).await;
+            assert!(candidate.is_free(Some(&of(&holder, wrong + 1, 20))));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lease_that_is_ours_or_nobodys_is_free_at_once() {
+        let mut candidate = candidate(Duration::from_secs(30));
+        let ours = of(&candidate.identity.clone(), 0, 20);
+        assert!(candidate.is_free(None) && candidate.is_free(Some(&ours)) && candidate.is_free(Some(&of("", 0, 20))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_record_never_says_less_than_the_holder_counts_on() {
+        let record = candidate(Duration::from_millis(15_900)).record(None);
+        assert_eq!(record.lease_duration_seconds, Some(16));
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_write_is_allowed_only_if_it_can_be_over_before_the_lease_is() {

@@ -56,7 +56,8 @@ impl Replica {
             Context::new(self.client, self.confidence, self.guard, self.metrics, self.progress, self.settings);
         let work = Box::pin(controller::run(Arc::new(context), self.store, self.readiness, stop));
         let cleanly = work_while_leading(work, lease.as_mut()).await;
-        if let Some(candidate) = &mut lease {
+        // A request that was dropped may still be carried out: then the lease has to end by itself.
+        if let Some(candidate) = lease.as_mut().filter(|_| cleanly) {
             candidate.release().await;
         }
         cleanly

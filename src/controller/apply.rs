@@ -27,6 +27,22 @@ pub(super) struct KnownSecret<'a> {
 /// Updates in one pass: the answer to the first is a look, and may show what was not known when it was planned.
 const UPDATES: usize = 2;
 
+/// Whether to write from what is remembered would hide that somebody else wrote since: where the server withholds the
+/// secret, `updateTime` is all that tells of it, and our own write moves that.
+pub(super) fn would_hide_others(
+    resolved: &Resolved,
+    observed: &Observed,
+    known: KnownSecret<'_>,
+    context: &Context,
+) -> bool {
+    let is_secret_managed = resolved.desired.client_secret.is_some();
+    if !is_secret_managed || !observed.remembered || observed.look == Look::Update {
+        return false;
+    }
+    let plan = plan(&resolved.desired, &observed.credential, knowledge(resolved, observed.look, known, context));
+    plan.update().is_some_and(|update| !update.names(Field::ClientSecret))
+}
+
 /// Compares, writes what differs, and checks what came of it.
 pub(super) async fn apply(
     resolved: &Resolved,
@@ -35,22 +51,28 @@ pub(super) async fn apply(
     known: KnownSecret<'_>,
     context: &Context,
 ) -> Result<Applied, Problem> {
-    let knowledge = Knowledge {
-        look: observed.look,
-        policy: resolved.policy,
-        written: known.written,
-        same_value: is_same_value(resolved, known, context),
-    };
-    let done = if resolved.policy == DriftPolicy::Report {
-        let drift = plan(&resolved.desired, &observed.credential, knowledge).drift();
-        Done { credential: observed.credential, drifted: drift.clone(), differs: drift, written: None }
+    let knowledge = knowledge(resolved, observed.look, known, context);
+    let report_only = resolved.policy == DriftPolicy::Report;
+    let mut done = Done { credential: observed.credential, drifted: Vec::new(), differs: Vec::new(), written: None };
+    let ended = if report_only {
+        done.differs = plan(&resolved.desired, &done.credential, knowledge).drift();
+        done.drifted.clone_from(&done.differs);
+        Ok(())
     } else {
-        carry_out(resolved, key, observed, knowledge, context).await?
+        carry_out(resolved, key, &mut done, knowledge, context).await
     };
     let Done { credential, drifted, differs, written } = done;
     let secret = secret_record(resolved, &credential, knowledge, &differs, written.is_some());
-    let report_only = resolved.policy == DriftPolicy::Report;
-    Ok(Applied { credential, look: knowledge.look, drifted, differs, written, report_only, secret })
+    let applied = Applied { credential, look: knowledge.look, drifted, differs, written, report_only, secret };
+    match ended {
+        Ok(()) => Ok(applied),
+        Err(problem) => Err(problem.after(applied)),
+    }
+}
+
+fn knowledge<'a>(resolved: &Resolved, look: Look, known: KnownSecret<'a>, context: &Context) -> Knowledge<'a> {
+    let same_value = is_same_value(resolved, known, context);
+    Knowledge { look, policy: resolved.policy, written: known.written, same_value }
 }
 
 fn is_same_value(resolved: &Resolved, known: KnownSecret<'_>, context: &Context) -> bool {
@@ -67,19 +89,20 @@ struct Done {
     written: Option<Written>,
 }
 
+/// Sets down in `done` what it does: that stands even where it ends early.
 async fn carry_out(
     resolved: &Resolved,
     key: &Key,
-    observed: Observed,
+    done: &mut Done,
     knowledge: Knowledge<'_>,
     context: &Context,
-) -> Result<Done, Problem> {
-    let mut done = Done { credential: observed.credential, drifted: Vec::new(), differs: Vec::new(), written: None };
+) -> Result<(), Problem> {
     for _ in 0..UPDATES {
         let plan = plan(&resolved.desired, &done.credential, knowledge);
         let Some(update) = plan.update() else { break };
         let drift = plan.drift();
         done.drifted.extend(drift.iter().filter(|field| !done.drifted.contains(field)).copied().collect::<Vec<_>>());
+        done.differs.clone_from(&drift);
         let answer = match context
             .confidence
             .update(&resolved.name, update, Urgency::Write, &|| context.is_current(key))
@@ -93,7 +116,7 @@ async fn carry_out(
                 if outcome_unknown || problem.help != Help::Account {
                     context.memory.forget_look(key);
                 }
-                return Err(problem.after(done.credential, knowledge.look, drift));
+                return Err(problem);
             }
         };
         context.memory.saw(key, Remembered::new(answer.clone(), knowledge.look, Instant::now()));
@@ -108,7 +131,7 @@ async fn carry_out(
             break;
         }
     }
-    Ok(done)
+    Ok(())
 }
 
 /// The managed fields that differ although they were written. A secret that the answer withholds counts as taken.

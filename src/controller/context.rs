@@ -144,7 +144,11 @@ impl Context {
     }
 
     /// A resource as the watch shows it by now: its status may have been written since a pass over it began.
-    pub(super) fn newest(&self, key: &Key, object: &Arc<ConfidenceClientCredential>) -> Arc<ConfidenceClientCredential> {
+    pub(super) fn newest(
+        &self,
+        key: &Key,
+        object: &Arc<ConfidenceClientCredential>,
+    ) -> Arc<ConfidenceClientCredential> {
         let shown = self.object(key).filter(|shown| shown.metadata.uid == object.metadata.uid);
         shown.unwrap_or_else(|| Arc::clone(object))
     }
@@ -229,9 +233,14 @@ impl Context {
         object.spec.own_interval().and_then(Result::ok).unwrap_or(self.settings.interval)
     }
 
-    /// Whether trouble may well be over before anybody has read of it: the server asks the account to wait a moment.
-    pub(super) fn is_too_soon_to_tell(&self, problem: &Problem) -> bool {
-        problem.help == Help::Account && problem.reason == Reason::RateLimited && self.held_for() < PATIENCE
+    /// Whether trouble may well be over before anybody has read of it: Confidence asks the account to wait a moment, or the
+    /// API server did not give a Secret for once.
+    pub(super) fn is_too_soon_to_tell(&self, key: &Key, problem: &Problem) -> bool {
+        match (problem.help, problem.reason) {
+            (Help::Account, Reason::RateLimited) => self.held_for() < PATIENCE,
+            (Help::Time, Reason::SecretUnreadable) => self.memory.failures(key) == 0,
+            _ => false,
+        }
     }
 
     /// For how long the account is held back: since it began, until the end of the window.

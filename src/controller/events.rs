@@ -16,7 +16,7 @@ use kube::{Api, Client, Resource};
 use tokio::time::Instant;
 
 use super::lock;
-use super::outcome::{Help, Outcome};
+use super::outcome::{Applied, Help, Outcome};
 use super::publish::FIELD_MANAGER;
 use crate::api::condition::{Type, find};
 use crate::api::{ConfidenceClientCredential, ConfidenceClientCredentialStatus as Status};
@@ -54,22 +54,28 @@ pub(super) fn drafts(before: &Status, after: &Status, outcome: &Outcome) -> Vec<
             if !applied.drifted.is_empty() && newly && (applied.report_only || foreign) {
                 drafts.push(drift_detected(applied, after));
             }
-            if let Some(written) = &applied.written {
-                let note = format!("Updated {} at Confidence", written.update_mask.replace(',', ", "));
-                drafts.push(Draft { warning: false, reason: "Updated".to_owned(), action: "Update", note });
-            }
+            drafts.extend(updated(applied));
             if !applied.differs.is_empty() && !applied.report_only {
                 drafts.extend(warning(before, after));
             }
             drafts
         }
-        // The account's trouble is told once for the account, not once for each resource.
-        Outcome::Failed(problem) if problem.help == Help::Account => Vec::new(),
-        Outcome::Failed(_) => warning(before, after).into_iter().collect(),
+        Outcome::Failed(problem) => {
+            let written = problem.before.as_deref().and_then(updated);
+            // The account's trouble is told once for the account, not once for each resource.
+            let trouble = if problem.help == Help::Account { None } else { warning(before, after) };
+            written.into_iter().chain(trouble).collect()
+        }
     }
 }
 
-fn drift_detected(applied: &super::outcome::Applied, after: &Status) -> Draft {
+fn updated(applied: &Applied) -> Option<Draft> {
+    let mask = applied.written.as_ref()?.update_mask.replace(',', ", ");
+    let note = format!("Updated {mask} at Confidence");
+    Some(Draft { warning: false, reason: "Updated".to_owned(), action: "Update", note })
+}
+
+fn drift_detected(applied: &Applied, after: &Status) -> Draft {
     let fields: Vec<_> = applied.drifted.iter().map(|field| field.json_name()).collect();
     let by = after.updater.as_deref().filter(|_| applied.written.is_none());
     let by = by.map_or_else(String::new, |updater| format!("; last written by {updater}"));

@@ -21,6 +21,7 @@ use super::key::Key;
 use super::lock;
 use super::schedule::{Next, backoff, jittered};
 use crate::api::{ConfidenceClientCredential, RECONCILE_REQUESTED_AT};
+use crate::confidence::Urgency;
 use crate::confidence::wire::ClientCredential;
 
 pub(super) use self::look::{Remembered, Seen};
@@ -51,6 +52,8 @@ struct Entry {
     due: Option<Instant>,
     woken: Option<Wake>,
     in_hand: bool,
+    /// Whether a person waits for it: until a pass has come to an end of its own.
+    urgency: Urgency,
     waits_for_account: bool,
     settled: bool,
     failures: u32,
@@ -84,8 +87,8 @@ pub(super) enum Turn {
     Rest(Option<Duration>),
     /// Now.
     Go {
-        /// A person waits for it: a new spec, a changed Secret, the annotation.
-        asked: bool,
+        /// Whether a person waits for it: a new spec, a changed Secret, the annotation.
+        urgency: Urgency,
         /// The credential itself is to be read: a list missed it.
         confirm: bool,
     },
@@ -162,14 +165,21 @@ impl Memory {
             }
         }
         let spoken_of = object.status.as_ref().and_then(|it| it.observed_generation) == served.generation;
-        let asked = entry.woken == Some(Wake::Asked) || (changed && (before.is_some() || !spoken_of));
+        if entry.woken == Some(Wake::Asked) || (changed && (before.is_some() || !spoken_of)) {
+            entry.urgency = Urgency::Write;
+        }
         let confirm = entry.woken == Some(Wake::Missed);
         entry.served = Some(served);
         entry.woken = None;
         entry.due = None;
         entry.waits_for_account = false;
         entry.in_hand = true;
-        Turn::Go { asked, confirm }
+        Turn::Go { urgency: entry.urgency, confirm }
+    }
+
+    /// How many passes over a resource have failed in a row.
+    pub(super) fn failures(&self, key: &Key) -> u32 {
+        lock(&self.entries).get(key).map_or(0, |entry| entry.failures)
     }
 
     /// Ends a pass: remembers what it came to and says when the next one is due, if it has a time of its own.
@@ -180,6 +190,9 @@ impl Memory {
         entry.failures = if next == Next::Backoff { entry.failures.saturating_add(1) } else { 0 };
         entry.waits_for_account = matches!(next, Next::AccountOpens(_));
         entry.settled = next == Next::Rest { settled: true };
+        if matches!(next, Next::Rest { .. }) {
+            entry.urgency = Urgency::Check;
+        }
         let wait = match next {
             Next::Rest { .. } => None,
             Next::Backoff => Some(backoff(entry.failures, &mut lock(&self.random))),
@@ -208,16 +221,30 @@ impl Memory {
         true
     }
 
-    /// Makes those due that wait for the account, and names them.
+    /// Makes those due that a pass left with something to be done and no time of their own, and names them.
+    pub(super) fn wake_stalled(&self) -> Vec<Key> {
+        let mut entries = lock(&self.entries);
+        let stalled = entries.iter_mut().filter(|(_, entry)| entry.served.is_some() && entry.rests() && !entry.settled);
+        let wake = |(key, entry): (&Key, &mut Entry)| {
+            entry.sight.forget();
+            entry.woken = Some(Wake::Asked);
+            key.clone()
+        };
+        stalled.map(wake).collect()
+    }
+
+    /// Makes those due that wait for the account, and names them: those first that a person waits for.
     pub(super) fn wake_held(&self) -> Vec<Key> {
         let mut entries = lock(&self.entries);
         let held = entries.iter_mut().filter(|(_, entry)| entry.waits_for_account);
-        held.map(|(key, entry)| {
+        let (mut first, rest): (Vec<_>, Vec<_>) = held.partition(|(_, entry)| entry.urgency == Urgency::Write);
+        first.extend(rest);
+        let wake = |(key, entry): (&Key, &mut Entry)| {
             entry.waits_for_account = false;
             entry.due = Some(Instant::now());
             key.clone()
-        })
-        .collect()
+        };
+        first.into_iter().map(wake).collect()
     }
 
     /// Forgets everything.

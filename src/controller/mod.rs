@@ -39,7 +39,6 @@ use self::outcome::{Applied, Help, Outcome, Problem};
 use self::schedule::Next;
 use crate::api::ConfidenceClientCredential;
 use crate::api::condition::Reason;
-use crate::confidence::Urgency;
 use crate::metrics::HasOutcome;
 
 pub use self::context::{Context, Settings};
@@ -57,9 +56,8 @@ async fn reconcile(object: Arc<ConfidenceClientCredential>, context: Arc<Context
     let key = Key::of(&object);
     let wait = match context.memory.begin(&key, &object) {
         Turn::Rest(wait) => wait,
-        Turn::Go { asked, confirm } => {
+        Turn::Go { urgency, confirm } => {
             let _working = context.progress.begin();
-            let urgency = if asked { Urgency::Write } else { Urgency::Check };
             let demand = Demand { urgency, confirm, max_age: LOOKS_LAST * context.interval(&object) };
             let next = turn(&object, &key, demand, &context).await;
             let wait = context.memory.end(&key, next);
@@ -108,9 +106,12 @@ async fn bring_in_line(
 ) -> Result<Applied, Problem> {
     own(object, key, context)?;
     let resolved = resolve::resolve(object, context).await?;
-    let observed = observe::observe(&resolved, key, demand, context).await?;
+    let mut observed = observe::observe(&resolved, key, demand, context).await?;
     let status = context.drafts.current(key, &context.newest(key, object));
     let known = apply::KnownSecret { written: status.client_secret.as_ref(), value: context.memory.secret(key) };
+    if apply::would_hide_others(&resolved, &observed, known, context) {
+        observed = observe::observe(&resolved, key, Demand { confirm: true, ..demand }, context).await?;
+    }
     let applied = apply::apply(&resolved, key, observed, known, context).await?;
     apply::remember_secret(&resolved, &applied, key, context);
     Ok(applied)
@@ -132,7 +133,7 @@ fn own(object: &ConfidenceClientCredential, key: &Key, context: &Context) -> Res
 /// Sets down what the status is to say, if that is something else than what it says.
 fn report(object: &Arc<ConfidenceClientCredential>, key: &Key, outcome: &Outcome, context: &Context) {
     if let Outcome::Failed(problem) = outcome
-        && (problem.help == Help::Nobody || context.is_too_soon_to_tell(problem))
+        && (problem.help == Help::Nobody || context.is_too_soon_to_tell(key, problem))
     {
         return;
     }

@@ -28,6 +28,8 @@ const READING_REFUSED_FOR: Duration = Duration::from_hours(1);
 pub(super) struct Observed {
     pub(super) credential: ClientCredential,
     pub(super) look: Look,
+    /// Whether it was seen earlier than in this pass.
+    pub(super) remembered: bool,
 }
 
 /// What a pass may look at.
@@ -65,6 +67,11 @@ impl Reading {
         refused_at.is_some_and(|at| at.elapsed() < READING_REFUSED_FOR)
     }
 
+    /// Reading may be tried again: the account has other credentials.
+    pub(super) fn forget_refusal(&self) {
+        *super::lock(&self.refused_at) = None;
+    }
+
     fn set_refused(&self) {
         *super::lock(&self.refused_at) = Some(Instant::now());
     }
@@ -80,7 +87,7 @@ pub(super) async fn observe(
     if !demand.confirm
         && let Some(observed) = context.memory.look(key, demand.max_age).and_then(|look| usable(look, resolved))
     {
-        return Ok(observed);
+        return Ok(Observed { remembered: true, ..observed });
     }
     let at = Instant::now();
     let observed = look(resolved, key, demand, context).await?;
@@ -90,10 +97,13 @@ pub(super) async fn observe(
     Ok(observed)
 }
 
-/// Whether a look at hand will do: the server's secret is not kept, and so cannot be compared any more.
+/// Whether a look at hand will do: the server's secret is not kept, and so cannot be compared any more; and a resource
+/// that was made anew under its name may name another credential.
 fn usable(look: Remembered, resolved: &Resolved) -> Option<Observed> {
     let lacks_secret = look.told && resolved.desired.client_secret.is_some();
-    (!lacks_secret).then(|| Observed { credential: look.credential, look: look.look })
+    let is_anothers = look.credential.name.as_ref().is_some_and(|name| *name != resolved.name);
+    let usable = !lacks_secret && !is_anothers;
+    usable.then_some(Observed { credential: look.credential, look: look.look, remembered: false })
 }
 
 async fn look(resolved: &Resolved, key: &Key, demand: Demand, context: &Context) -> Result<Observed, Problem> {
@@ -109,7 +119,7 @@ async fn look(resolved: &Resolved, key: &Key, demand: Demand, context: &Context)
         }
     }
     match context.confidence.get(&resolved.name, demand.urgency).await {
-        Ok(credential) => Ok(Observed { credential, look: Look::Read }),
+        Ok(credential) => Ok(Observed { credential, look: Look::Read, remembered: false }),
         Err(error) if mode == ObserveMode::Auto && reading_is_refused(&error) => {
             let observed = through_update(resolved, key, demand.urgency, context, Some(&error)).await?;
             // Only now: where the update is refused as well, it is not reading that is the matter.
@@ -136,7 +146,7 @@ async fn through_update(
     }
     let look = CredentialUpdate::rename(resolved.desired.display_name.clone());
     let credential = context.confidence.update(&resolved.name, &look, urgency, &|| context.is_current(key)).await?;
-    Ok(Observed { credential, look: Look::Update })
+    Ok(Observed { credential, look: Look::Update, remembered: false })
 }
 
 fn read_not_allowed(refusal: Option<&Error>) -> Problem {
@@ -148,4 +158,35 @@ fn read_not_allowed(refusal: Option<&Error>) -> Problem {
              client credentials, or set driftPolicy to Correct"
         ),
     )
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::plan::Desired;
+
+    fn resolved(name: &str) -> Resolved {
+        let desired = Desired {
+            display_name: "x".to_owned(),
+            environments: None,
+            labels: None,
+            sdk_type: None,
+            client_secret: None,
+        };
+        Resolved { name: name.parse().unwrap(), desired, policy: DriftPolicy::Correct }
+    }
+
+    fn look(json: &str) -> Remembered {
+        Remembered::read(ClientCredential::from_json(json.as_bytes()).unwrap(), Instant::now())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_seen_of_another_credential_is_no_look() {
+        let other = r#"{"name":"clients/c/clientCredentials/a","displayName":"x"}"#;
+        assert!(usable(look(other), &resolved("clients/c/credentials/a")).is_some());
+        assert!(usable(look(other), &resolved("clients/c/credentials/b")).is_none());
+        let nameless = r#"{"name":"string","displayName":"x"}"#;
+        assert!(usable(look(nameless), &resolved("clients/c/credentials/b")).is_some(), "a mock's name tells nothing");
+    }
 }

@@ -51,8 +51,8 @@ pub(super) struct Problem {
     /// What happened and what to do, for a person.
     pub(super) message: String,
     pub(super) help: Help,
-    /// What had been seen before, with the managed fields that differ.
-    pub(super) seen: Option<Box<(ClientCredential, Look, Vec<Field>)>>,
+    /// What had been seen and done before.
+    pub(super) before: Option<Box<Applied>>,
 }
 
 /// Who can help.
@@ -71,17 +71,17 @@ pub(super) enum Help {
 impl Problem {
     /// Only a person can help.
     pub(super) fn stalled(reason: Reason, message: String) -> Self {
-        Self { reason, message, help: Help::Person, seen: None }
+        Self { reason, message, help: Help::Person, before: None }
     }
 
     /// Another try may help.
     pub(super) fn retrying(reason: Reason, message: String) -> Self {
-        Self { reason, message, help: Help::Time, seen: None }
+        Self { reason, message, help: Help::Time, before: None }
     }
 
-    /// Adds what had been seen before the problem.
-    pub(super) fn after(self, credential: ClientCredential, look: Look, differs: Vec<Field>) -> Self {
-        Self { seen: Some(Box::new((credential, look, differs))), ..self }
+    /// Adds what had been seen and done before the problem.
+    pub(super) fn after(self, applied: Applied) -> Self {
+        Self { before: Some(Box::new(applied)), ..self }
     }
 }
 
@@ -94,7 +94,7 @@ impl From<Error> for Problem {
             (Some(HoldCause::Down), _) => (Reason::ServiceUnavailable, Help::Account),
             (None, cause) => of_one_call(cause),
         };
-        Self { reason, message: error.to_string(), help, seen: None }
+        Self { reason, message: error.to_string(), help, before: None }
     }
 }
 

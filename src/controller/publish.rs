@@ -26,6 +26,10 @@ const AT_ONCE: usize = 16;
 /// How often a write that met a newer version is made anew over that version.
 const CONFLICTS: usize = 5;
 
+/// The failures in a row that still lengthen the wait for another try: after more, up to eight seconds. There are sixteen
+/// writers at the most, so this is no burden to an API server that comes back, and the truth is not held up.
+const MOST_FAILURES: u32 = 4;
+
 /// How long a write to the API server may take.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -97,7 +101,7 @@ async fn write(key: Key, context: &Context) -> (Key, Result<bool, Duration>) {
         Ok(End::Pointless) => Ok(context.drafts.drop_wanted(&key, &job)),
         Err(error) => {
             tracing::warn!(resource = &*key.name, namespace = &*key.namespace, %error, "status not written");
-            Err(context.memory.backoff(context.drafts.failed(&key)))
+            Err(context.memory.backoff(context.drafts.failed(&key).min(MOST_FAILURES)))
         }
     };
     (key, result)

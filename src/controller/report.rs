@@ -50,9 +50,9 @@ pub(super) fn next_status(before: &Status, facts: &Facts, outcome: &Outcome) -> 
             verdicts_of(applied)
         }
         Outcome::Failed(problem) => {
-            if let Some(seen) = &problem.seen {
-                see(&mut next, facts, &seen.0);
-                next.drift = drift(&seen.2);
+            if let Some(applied) = &problem.before {
+                see(&mut next, facts, &applied.credential);
+                record(&mut next, facts, applied);
             }
             failed(before, facts, problem)
         }
@@ -141,7 +141,7 @@ fn failed(before: &Status, facts: &Facts, problem: &Problem) -> Vec<Verdict> {
     }
     let verdict = |r#type, truth| Verdict { r#type, truth, reason: problem.reason, message: problem.message.clone() };
     // What is known to differ, and what a person has to mend, is not ready; what could not be looked at, nobody can tell.
-    let known = problem.seen.is_some() || problem.help == Help::Person || problem.reason == Reason::Unauthenticated;
+    let known = problem.before.is_some() || problem.help == Help::Person || problem.reason == Reason::Unauthenticated;
     let mut verdicts = vec![verdict(Type::Ready, if known { Truth::False } else { Truth::Unknown })];
     match problem.help {
         Help::Person => verdicts.push(verdict(Type::Stalled, Truth::True)),
@@ -159,7 +159,7 @@ fn same_trouble(before: &Status, facts: &Facts, problem: &Problem) -> Option<Vec
     let told = find(&before.conditions, Type::Reconciling).is_some_and(|it| it.status == Truth::True.to_string());
     let unauthenticated = Reason::Unauthenticated.to_string();
     let same_kind = (ready.reason == unauthenticated) == (problem.reason == Reason::Unauthenticated);
-    let more_is_known = problem.seen.is_some() && ready.status == Truth::Unknown.to_string();
+    let more_is_known = problem.before.is_some() && ready.status == Truth::Unknown.to_string();
     if !passing(problem.help) || !told || !same_kind || more_is_known || ready.observed_generation != facts.generation {
         return None;
     }
@@ -168,14 +168,14 @@ fn same_trouble(before: &Status, facts: &Facts, problem: &Problem) -> Option<Vec
 
 /// Drift is as it was last seen: a look that failed saw nothing.
 fn drifted_after_failure(before: &Status, problem: &Problem) -> Option<Verdict> {
-    match &problem.seen {
+    match &problem.before {
         None => find(&before.conditions, Type::Drifted).and_then(Verdict::read),
-        Some(seen) if seen.2.is_empty() => None,
-        Some(seen) => Some(Verdict {
+        Some(applied) if applied.differs.is_empty() => None,
+        Some(applied) => Some(Verdict {
             r#type: Type::Drifted,
             truth: Truth::True,
             reason: problem.reason,
-            message: format!("{} differ at Confidence and could not be written", join(&seen.2)),
+            message: format!("{} differ at Confidence and could not be written", join(&applied.differs)),
         }),
     }
 }
@@ -187,7 +187,7 @@ fn join(fields: &[Field]) -> String {
 fn look(outcome: &Outcome) -> Option<Look> {
     match outcome {
         Outcome::Applied(applied) => Some(applied.look),
-        Outcome::Failed(problem) => problem.seen.as_ref().map(|seen| seen.1),
+        Outcome::Failed(problem) => problem.before.as_ref().map(|applied| applied.look),
         Outcome::Suspended => None,
     }
 }

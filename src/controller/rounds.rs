@@ -73,6 +73,8 @@ fn first_looks(context: &Context) -> Vec<(Group, First)> {
         looks.push((group, First { left, new }));
     }
     newcomers.into_iter().filter(|key| !waiting.contains(key)).for_each(|key| context.enqueue(key));
+    // One that another run left in order may have a rival that the other run did not see: other namespaces are watched now.
+    context.wake_all(context.index.rivals());
     looks
 }
 

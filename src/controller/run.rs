@@ -76,6 +76,7 @@ pub async fn run(
         tokio::join!(
             secrets::watch(&context),
             watch_account(&context),
+            watch_credentials(&context),
             sum_up_events(&context),
             publish::run(&context, &mut to_write),
             rounds::run(&context)
@@ -195,6 +196,7 @@ async fn watch_account(context: &Context) {
         }
         // A probe that failed only makes the window longer: that is no news.
         if held != told
+            && context.guard.may_write()
             && let Some((namespace, name)) = &context.settings.pod
         {
             context.events.tell_account(namespace, name, held).await;
@@ -204,9 +206,22 @@ async fn watch_account(context: &Context) {
     std::future::pending::<()>().await;
 }
 
+/// What Confidence refused to the account's old credentials may be granted to new ones.
+async fn watch_credentials(context: &Context) {
+    let mut credentials = context.confidence.credentials();
+    while credentials.changed().await.is_ok() {
+        context.reading.forget_refusal();
+        context.looks.forget_refusals();
+        context.memory.wake_stalled().into_iter().for_each(|key| context.enqueue(key));
+    }
+    std::future::pending::<()>().await;
+}
+
 async fn sum_up_events(context: &Context) {
     loop {
         tokio::time::sleep(EVENT_SUMS).await;
-        context.events.tell_sums().await;
+        if context.guard.may_write() {
+            context.events.tell_sums().await;
+        }
     }
 }

@@ -1,5 +1,5 @@
-//! A proxy between an operator and the API server, in which a request or its answer can be held for ever: to stop the
-//! operator at a point that no fault of the Confidence server reaches.
+//! A proxy between an operator and the API server, in which a request or its answer can be held for ever, or be refused
+//! once: to stop the operator at a point that no fault of the Confidence server reaches.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -23,6 +23,8 @@ pub enum Hold {
     Request,
     /// The answer: the API server has done what was asked.
     Answer,
+    /// The request, and 503 is answered in its place; the next one comes through.
+    Refused,
 }
 
 /// The requests that are held.
@@ -99,8 +101,14 @@ impl Shared {
 
 async fn forward(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let hold = shared.rule_for(&request);
-    if hold == Some(Hold::Request) {
-        shared.for_ever().await;
+    match hold {
+        Some(Hold::Request) => shared.for_ever().await,
+        Some(Hold::Refused) => {
+            *shared.rule.lock().unwrap() = None;
+            shared.held.send_modify(|count| *count += 1);
+            return (StatusCode::SERVICE_UNAVAILABLE, "for once").into_response();
+        }
+        Some(Hold::Answer) | None => {}
     }
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, 4 << 20).await.unwrap();

@@ -83,6 +83,23 @@ async fn a_watch_that_died_silently_is_noticed_in_time() {
     eprintln!("noticed after {:?}", since.elapsed());
 }
 
+#[tokio::test]
+async fn a_secret_that_the_api_server_does_not_give_for_once_is_no_news() {
+    let world = World::new(Config::default()).await;
+    world.seed("once");
+    world.put_secret("once", "secret", "hunter2").await;
+    let proxy = ApiProxy::start(world.client.clone(), &world.file("kubeconfig")).await;
+    proxy.hold(Hold::Refused, Method::GET, "/secrets/once");
+    let program = world.program().arg("--token-file").arg(world.file("token"));
+    let operator = program.env("KUBECONFIG", world.file("kubeconfig")).start().unwrap();
+    world.apply("once", json!({"clientSecret": {"secretKeyRef": {"name": "once", "key": "secret"}}})).await;
+    world.until_reason("once", "InSync").await;
+    proxy.until_held().await;
+    let writes = async || crate::program::metric(&operator, "confidence_operator_status_writes_total").await;
+    let written = eventually("the write is counted", Deadline::default(), writes, |it| *it > 0.0).await;
+    assert!((written - 1.0).abs() < 0.5, "{written}");
+}
+
 /// A call to Confidence takes long enough for something to happen at the API server meanwhile.
 async fn in_the_middle_of(id: &str, kind: CallKind) -> (World, Process) {
     let world = World::new(Config::default()).await;

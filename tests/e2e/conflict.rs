@@ -1,9 +1,10 @@
 //! Two resources, one credential.
 
+use confidence_operator::api::ConfidenceClientCredential;
 use confidence_simulator::Config;
 use serde_json::json;
 
-use crate::world::{CLIENT, World, condition, message};
+use crate::world::{CLIENT, PATIENCE, World, condition, message};
 
 #[tokio::test]
 async fn the_older_resource_owns_the_credential_and_the_next_takes_over_when_it_goes() {
@@ -54,6 +55,39 @@ async fn of_two_watched_namespaces_each_is_served_and_a_conflict_between_them_is
     owner.until_reason("both", "InSync").await;
 }
 
-fn order(object: &confidence_operator::api::ConfidenceClientCredential) -> (Option<jiff::Timestamp>, Option<String>) {
+#[tokio::test]
+async fn an_older_rival_in_a_namespace_that_is_watched_from_now_on_is_found_after_the_restart() {
+    let elder = World::new(Config::default()).await;
+    let mut world = World::new(Config::default()).await;
+    world.simulator = elder.simulator.clone();
+    elder.seed("found");
+    elder.apply("found", json!({})).await;
+    let created = |object: &ConfidenceClientCredential| object.metadata.creation_timestamp.as_ref().map(|it| it.0);
+    let older = created(&elder.api().get("found").await.unwrap());
+    // A creation time has whole seconds.
+    let mut younger = world.apply("found", json!({})).await;
+    while created(&younger) == older {
+        world.delete("found").await;
+        younger = world.apply("found", json!({})).await;
+    }
+    let operator = |flags: &[&str]| {
+        world
+            .program()
+            .env("CONFIDENCE_TOKEN", "test-token")
+            .args(["--confidence-url", &elder.server.url()])
+            .args(flags)
+            .start()
+    };
+    let mut first = operator(&[]).unwrap();
+    world.until_reason("found", "InSync").await;
+    first.terminate(PATIENCE).unwrap();
+    // Twice the same namespace is once.
+    let _second = operator(&["--watch-namespace", &elder.namespace, "--watch-namespace", &world.namespace]).unwrap();
+    let object = world.until_reason("found", "Conflict").await;
+    assert!(message(&object).contains(&format!("{}/found", elder.namespace)), "{}", message(&object));
+    elder.until_reason("found", "InSync").await;
+}
+
+fn order(object: &ConfidenceClientCredential) -> (Option<jiff::Timestamp>, Option<String>) {
     (object.metadata.creation_timestamp.as_ref().map(|it| it.0), object.metadata.namespace.clone())
 }

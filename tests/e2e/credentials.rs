@@ -48,6 +48,20 @@ async fn a_401_renews_the_token_and_the_call_is_made_once_more() {
 }
 
 #[tokio::test]
+async fn what_was_refused_to_the_old_credentials_is_tried_again_with_new_ones() {
+    let world = World::new(Config::default()).await;
+    world.seed("forbidden");
+    let fault = world.simulator.fault(Fault::always(FaultKind::status(403)).about("forbidden"));
+    let _operator = exchanging(&world, "test-client-secret");
+    world.apply("forbidden", json!({})).await;
+    world.until_reason("forbidden", "Forbidden").await;
+    world.simulator.remove_fault(fault);
+    std::fs::write(world.file("secret"), "another-secret").unwrap();
+    world.until_reason("forbidden", "InSync").await;
+    assert_eq!(kinds(&world), [Token, Get, Update, Get]);
+}
+
+#[tokio::test]
 async fn a_401_that_a_new_token_does_not_mend_holds_the_account() {
     let world = World::new(Config::default()).await;
     world.seed("barred");

@@ -1,6 +1,6 @@
 //! The main job: drift is found and mended with one minimal update, and nothing else is done.
 
-use confidence_simulator::{CallKind, Config};
+use confidence_simulator::{CallKind, Config, Fault, FaultKind};
 use serde_json::json;
 
 use crate::world::{CLIENT, World, condition, status, version};
@@ -69,6 +69,23 @@ async fn what_the_manifest_does_not_mention_is_left_alone() {
         (after.labels["kept"].as_str(), after.environments, after.sdk_type.as_str()),
         ("yes", vec!["kept".to_owned()], "FRONTEND")
     );
+}
+
+#[tokio::test]
+async fn what_was_written_is_told_even_if_the_update_after_it_fails() {
+    let world = World::new(Config::default()).await;
+    world.seed("half");
+    let _operator = world.operator(&["--interval", "1h"]);
+    world.apply("half", json!({"environments": ["mine"]})).await;
+    world.until_reason("half", "InSync").await;
+    // Planned from the last look, the update of the name shows by its answer that the environments differ too.
+    world.simulator.edit(CLIENT, "half", |it| it.environments = vec!["theirs".to_owned()]);
+    world.simulator.fault(Fault::once(FaultKind::status(403)).on(CallKind::Update).skip(1));
+    world.apply("half", json!({"environments": ["mine"], "displayName": "Renamed"})).await;
+    let object = world.until_reason("half", "Forbidden").await;
+    assert_eq!(status(&object).last_update.unwrap().update_mask, "display_name");
+    assert_eq!(status(&object).drift.unwrap().fields, ["environments"]);
+    world.until_events("half", &["Updated", "Updated", "Forbidden"]).await;
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use confidence_simulator::{CallKind, Config};
+use confidence_simulator::{Call, CallKind, Config, Fault, FaultKind};
 use serde_json::json;
 use testbed::Process;
 
@@ -37,13 +37,11 @@ async fn pair(world: &World) -> (Process, Process) {
 async fn takes_over(world: &World, second: &Process, since: Instant, within: Duration) {
     second.wait_for_line(within, |line| line.contains("this replica leads")).unwrap();
     eprintln!("taken over after {:?}", since.elapsed());
-    let before = world.updates().len();
+    let taken =
+        |calls: &[Call]| calls.iter().filter(|call| call.kind == CallKind::Update && call.status == Some(200)).count();
+    let before = taken(&world.simulator.calls());
     world.simulator.edit(CLIENT, "led", |it| it.sdk_type = "FRONTEND".to_owned());
-    world
-        .until_calls(|calls| {
-            calls.iter().filter(|call| call.kind == CallKind::Update && call.status == Some(200)).count() > before
-        })
-        .await;
+    world.until_calls(|calls| taken(calls) > before).await;
     assert_eq!(world.credential("led").sdk_type, "BACKEND");
 }
 
@@ -54,6 +52,20 @@ async fn a_leader_that_ends_in_good_order_is_followed_within_seconds() {
     let since = Instant::now();
     assert_eq!(first.terminate(Duration::from_secs(11)).unwrap().code(), Some(0));
     takes_over(&world, &second, since, Duration::from_secs(8)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_ends_with_a_write_on_its_way_keeps_its_lease_to_the_end() {
+    let world = World::new(Config::default()).await;
+    let (mut first, second) = pair(&world).await;
+    world.simulator.fault(Fault::once(FaultKind::HangAfter).on(CallKind::Update));
+    world.simulator.edit(CLIENT, "led", |it| it.sdk_type = "FRONTEND".to_owned());
+    world.until_calls(|calls| calls.iter().any(|call| call.fault.is_some())).await;
+    let since = Instant::now();
+    assert_ne!(first.terminate(Duration::from_secs(15)).unwrap().code(), Some(0));
+    let given_back = first.lines().iter().any(|line| line.contains("the lease is given back"));
+    assert!(!given_back, "another replica could write while the server still works on the last write of this one");
+    takes_over(&world, &second, since, TAKEOVER).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

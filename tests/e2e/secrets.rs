@@ -1,6 +1,6 @@
 //! The client secret: taken there, kept there, and shown nowhere.
 
-use confidence_simulator::{CallKind, Config, Secrets};
+use confidence_simulator::{CallKind, Config, Fault, FaultKind, Secrets};
 use kube::ResourceExt;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
@@ -129,6 +129,24 @@ async fn a_withheld_secret_is_written_again_after_somebody_else_wrote_the_creden
 }
 
 #[tokio::test]
+async fn a_foreign_secret_is_noticed_too_when_an_edit_of_the_spec_comes_before_the_next_look() {
+    let world = World::new(Config::default()).await;
+    world.seed("overtaken");
+    world.put_secret("overtaken", "secret", "hunter2-mine").await;
+    let _operator = world.operator(&["--interval", "1h"]);
+    world.apply("overtaken", reference("overtaken")).await;
+    world.until_reason("overtaken", "InSync").await;
+    world.simulator.edit(CLIENT, "overtaken", |it| it.secret = "theirs".to_owned());
+    let mut spec = reference("overtaken");
+    spec["displayName"] = json!("Renamed");
+    world.apply("overtaken", spec).await;
+    world.until_reason("overtaken", "InSync").await;
+    let credential = world.credential("overtaken");
+    assert_eq!((credential.secret.as_str(), credential.display_name.as_str()), ("hunter2-mine", "Renamed"));
+    assert_eq!(world.updates().len(), 2, "one update for both");
+}
+
+#[tokio::test]
 async fn a_secret_of_which_only_the_metadata_moved_is_not_written_again() {
     let world = World::new(Config::default()).await;
     world.seed("labelled");
@@ -172,11 +190,15 @@ async fn the_secret_is_in_no_status_event_log_line_or_metric() {
         world.program().arg("--token-file").arg(world.file("token")).env("LOG_LEVEL", "trace").start().unwrap();
     world.apply("silent", reference("silent")).await;
     world.until_reason("silent", "InSync").await;
-    // An answer with the secret that cannot be read, and a refusal, go through the errors as well.
-    world.simulator.fault(confidence_simulator::Fault::always(confidence_simulator::FaultKind::BrokenJson).times(1));
+    // An answer with the secret that cannot be read, and a refusal that repeats what was sent, go through the errors too.
+    world.simulator.fault(Fault::once(FaultKind::BrokenJson));
     world.simulator.edit(CLIENT, "silent", |it| it.secret = "hunter2-foreign".to_owned());
     world.look_at("silent", "1").await;
     world.until_reason("silent", "InSync").await;
+    world.simulator.fault(Fault::once(FaultKind::Echo { code: 400 }).on(CallKind::Update));
+    world.put_secret("silent", "secret", "hunter2-newer").await;
+    let refused = world.until_reason("silent", "Rejected").await;
+    assert!(message(&refused).contains("refused: [hidden]"), "{}", message(&refused));
     let object = serde_json::to_string(&world.api().get("silent").await.unwrap()).unwrap();
     let events = serde_json::to_string(&world.events("silent").await).unwrap();
     let metrics = crate::program::get(&operator, "/metrics").await.1;

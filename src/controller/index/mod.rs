@@ -102,6 +102,13 @@ impl Index {
         lock(&self.inner).owner(client, credential).cloned()
     }
 
+    /// Those that name a credential which another one owns.
+    pub(super) fn rivals(&self) -> Vec<Key> {
+        let inner = lock(&self.inner);
+        let claims = inner.clients.values().flat_map(IndexMap::values);
+        claims.flat_map(|claims| claims.iter().skip(1)).map(|claim| claim.key.clone()).collect()
+    }
+
     /// The owners of all credentials of a client that are managed, with the credentials' ids.
     pub(super) fn owners(&self, client: &str) -> Vec<(Box<str>, Key)> {
         let inner = lock(&self.inner);

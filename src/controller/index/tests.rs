@@ -44,6 +44,16 @@ fn the_older_resource_owns_the_credential_in_whichever_order_they_appear() {
 }
 
 #[test]
+fn a_rival_is_whoever_names_what_another_owns() {
+    let index = Index::new(MINUTE);
+    apply(&index, &object("young", 2, CREDENTIAL));
+    assert!(index.rivals().is_empty());
+    apply(&index, &object("old", 1, CREDENTIAL));
+    apply(&index, &object("alone", 1, "clients/c/credentials/other"));
+    assert_eq!(index.rivals(), [key("young")]);
+}
+
+#[test]
 fn of_the_same_age_the_first_by_name_owns_it() {
     let index = Index::new(MINUTE);
     apply(&index, &object("b", 1, CREDENTIAL));

@@ -10,6 +10,7 @@ use std::hash::{BuildHasher, RandomState};
 use tokio::time::Instant;
 
 use super::order;
+use crate::confidence::name::CredentialName;
 use crate::confidence::wire::{ClientCredential, ListPage};
 use crate::confidence::{Error, Urgency};
 use crate::controller::Context;
@@ -23,7 +24,7 @@ pub(in crate::controller) const PAGE_SIZE: u16 = 100;
 pub(in crate::controller) struct Listing {
     /// The managed credentials that are not as they were last seen, or whose resource is not in order: with the time at
     /// which their page was asked for.
-    pub(in crate::controller) other: Vec<(Key, ClientCredential, Instant)>,
+    pub(in crate::controller) other: Vec<(Key, CredentialName, ClientCredential, Instant)>,
     /// The resources whose credential is not in the list.
     pub(in crate::controller) missed: Vec<Key>,
     /// How many pages it took.
@@ -55,16 +56,20 @@ pub(in crate::controller) async fn read(
     let mut token = None;
     loop {
         let at = Instant::now();
-        let page = context.confidence.list(client, PAGE_SIZE, token.as_deref(), urgency).await?;
+        let page = {
+            // Passes may wait for the whole list: each page is progress.
+            let _working = context.progress.begin();
+            context.confidence.list(client, PAGE_SIZE, token.as_deref(), urgency).await?
+        };
         listing.pages += 1;
         token = pages.check(client, &page)?;
         for credential in page.credentials {
-            let owner = credential.name.as_ref().and_then(|name| context.index.owner(client, name.credential()));
             // A name of another client cannot stand in this list, and a name that is none names nothing.
-            if let Some(key) = owner.filter(|_| is_of(client, &credential))
+            let Some(name) = credential.name.clone().filter(|name| name.client() == client) else { continue };
+            if let Some(key) = context.index.owner(client, name.credential())
                 && !order::is_as_left(&key, &credential, at, context)
             {
-                listing.other.push((key, credential, at));
+                listing.other.push((key, name, credential, at));
             }
         }
         if token.is_none() {

@@ -19,6 +19,8 @@ use self::list::Listing;
 use super::key::Key;
 use super::memory::{Remembered, Seen, Wake};
 use super::{Context, lock, resolve};
+use crate::api::ConfidenceClientCredential;
+use crate::confidence::name::CredentialName;
 use crate::confidence::wire::ClientCredential;
 use crate::confidence::{Cause, Urgency};
 
@@ -68,6 +70,11 @@ impl Looks {
     /// What is known of a client's list.
     pub(super) fn of(&self, client: &Arc<str>) -> Arc<Client> {
         Arc::clone(lock(&self.clients).entry(Arc::clone(client)).or_default())
+    }
+
+    /// Forgets that lists were refused: the account has other credentials.
+    pub(super) fn forget_refusals(&self) {
+        lock(&self.clients).values().for_each(|client| lock(&client.known).refused = None);
     }
 
     /// Forgets a client, of whom nobody manages anything any more.
@@ -194,7 +201,7 @@ pub(super) async fn look_alone(key: &Key, context: &Context) {
         let at = Instant::now();
         if let Ok(credential) = context.confidence.get(&name, Urgency::Check).await {
             if !order::is_as_left(key, &credential, at, context) {
-                take_up(key, credential, at, context);
+                take_up(key, &name, credential, at, context);
             }
             return;
         }
@@ -237,9 +244,12 @@ fn label(result: Result<&Listing, &ListError>) -> &'static str {
     }
 }
 
-/// Takes up what was seen of a credential; hands its resource to the queue if it is not in order.
-fn take_up(key: &Key, credential: ClientCredential, at: Instant, context: &Context) {
-    let Some(object) = context.object(key) else { return };
+/// Takes up what was seen of a credential; hands its resource to the queue if it is not in order. It may be another
+/// resource by now, one that was made anew under the name and names another credential.
+fn take_up(key: &Key, name: &CredentialName, credential: ClientCredential, at: Instant, context: &Context) {
+    let names_it =
+        |object: &Arc<ConfidenceClientCredential>| resolve::credential_name(&object.spec).is_ok_and(|it| it == *name);
+    let Some(object) = context.object(key).filter(names_it) else { return };
     let in_order = order::is_in_order(key, &object, &credential, context);
     if context.memory.saw_elsewhere(key, credential, at) == Seen::New {
         context.memory.settle(key, in_order);
@@ -254,8 +264,8 @@ fn take_up(key: &Key, credential: ClientCredential, at: Instant, context: &Conte
 
 /// Hands to the queue what a list shows to be not in order, or to be missing.
 async fn take_up_all(listing: Listing, client: &Arc<str>, shared: &Client, context: &Context) {
-    for (number, (key, credential, at)) in listing.other.into_iter().enumerate() {
-        take_up(&key, credential, at, context);
+    for (number, (key, name, credential, at)) in listing.other.into_iter().enumerate() {
+        take_up(&key, &name, credential, at, context);
         if number % 64 == 63 {
             // Others have their turn: this may be thousands.
             tokio::task::yield_now().await;

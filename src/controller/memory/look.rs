@@ -8,6 +8,9 @@ use super::kept::Kept;
 use crate::confidence::wire::ClientCredential;
 use crate::plan::Look;
 
+/// For so long a server may answer with what it had before: reads may come from a copy that follows.
+const LAG: Duration = Duration::from_mins(1);
+
 /// A credential as it was seen.
 #[derive(Clone, Debug)]
 pub(in crate::controller) struct Remembered {
@@ -62,6 +65,15 @@ struct Last {
     at: Instant,
 }
 
+impl Last {
+    /// Whether a look is older than this one: by our own clock, or, as a server may answer with what it had a moment ago, by
+    /// the server's. After a while an earlier `updateTime` is the truth: a server that was restored from a backup.
+    fn outdoes(&self, look: &Remembered) -> bool {
+        let later = look.at.saturating_duration_since(self.at);
+        self.at > look.at || (later < LAG && self.kept.update_time > look.credential.update_time)
+    }
+}
+
 impl Sight {
     /// Whether there is a look that counts.
     pub(super) fn has_one(&self) -> bool {
@@ -77,11 +89,7 @@ impl Sight {
     /// Takes up a look, unless something newer is known: by our own clock, or by the server's.
     pub(super) fn renew(&mut self, look: Remembered) -> Seen {
         let too_old = self.since.is_some_and(|since| look.at < since);
-        let outdone = self
-            .last
-            .as_ref()
-            .is_some_and(|last| last.at > look.at || last.kept.update_time > look.credential.update_time);
-        if too_old || outdone {
+        if too_old || self.last.as_ref().is_some_and(|last| last.outdoes(&look)) {
             return Seen::Older;
         }
         let same = self.is_as(&look.credential);

@@ -58,7 +58,7 @@ async fn an_unrelated_event_does_not_shorten_a_backoff() {
     assert!(!memory.is_news(&key(), &relabelled));
     assert_eq!(memory.begin(&key(), &relabelled), Turn::Rest(Some(wait)));
     tokio::time::advance(wait).await;
-    assert!(matches!(memory.begin(&key(), &relabelled), Turn::Go { asked: false, .. }));
+    assert!(matches!(memory.begin(&key(), &relabelled), Turn::Go { .. }));
 }
 
 #[tokio::test(start_paused = true)]
@@ -69,7 +69,7 @@ async fn a_new_spec_is_news_is_served_at_once_and_starts_the_backoff_anew() {
         memory.end(&key(), Next::Backoff);
     }
     assert!(memory.is_news(&key(), &object(2)));
-    assert!(matches!(begin(&memory, 2), Turn::Go { asked: true, .. }));
+    assert!(matches!(begin(&memory, 2), Turn::Go { urgency: Urgency::Write, .. }));
     assert!(memory.end(&key(), Next::Backoff).unwrap() <= Duration::from_secs(1));
 }
 
@@ -77,7 +77,7 @@ async fn a_new_spec_is_news_is_served_at_once_and_starts_the_backoff_anew() {
 async fn a_woken_resource_is_served_at_once_and_only_once() {
     let memory = settled("x");
     memory.wake(&key(), Wake::Asked);
-    assert!(matches!(begin(&memory, 1), Turn::Go { asked: true, .. }));
+    assert!(matches!(begin(&memory, 1), Turn::Go { urgency: Urgency::Write, .. }));
     memory.end(&key(), DONE);
     assert_eq!(begin(&memory, 1), Turn::Rest(None));
 }
@@ -88,7 +88,7 @@ async fn a_resource_that_is_woken_during_a_pass_gets_another_at_once() {
     begin(&memory, 1);
     memory.wake(&key(), Wake::Asked);
     assert_eq!(memory.end(&key(), DONE), Some(Duration::ZERO));
-    assert!(matches!(begin(&memory, 1), Turn::Go { asked: true, .. }));
+    assert!(matches!(begin(&memory, 1), Turn::Go { urgency: Urgency::Write, .. }));
 }
 
 #[tokio::test(start_paused = true)]
@@ -102,13 +102,36 @@ async fn those_that_wait_for_the_account_are_woken_together() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_person_waits_until_a_pass_has_an_end_of_its_own_and_comes_first_when_the_account_opens() {
+    let memory = Memory::new(Some(1));
+    let other = Key::new("ns", "other");
+    memory.begin(&other, &object(1));
+    memory.end(&other, DONE);
+    memory.wake(&other, Wake::Found);
+    assert_eq!(memory.begin(&other, &object(1)), Turn::Go { urgency: Urgency::Check, confirm: false });
+    memory.end(&other, Next::AccountOpens(Duration::from_mins(5)));
+    begin(&memory, 1);
+    for next in [Next::Backoff, Next::AccountOpens(Duration::from_mins(5))] {
+        memory.end(&key(), next);
+        tokio::time::advance(Duration::from_mins(6)).await;
+        assert!(matches!(begin(&memory, 1), Turn::Go { urgency: Urgency::Write, .. }), "{next:?}");
+    }
+    memory.end(&key(), Next::AccountOpens(Duration::from_mins(5)));
+    assert_eq!(memory.wake_held(), [key(), other]);
+    begin(&memory, 1);
+    memory.end(&key(), DONE);
+    memory.wake(&key(), Wake::Found);
+    assert!(matches!(begin(&memory, 1), Turn::Go { urgency: Urgency::Check, .. }), "it has been answered");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_another_run_left_in_order_is_no_news_and_awaits_a_look() {
     let memory = Memory::new(None);
     memory.adopt(&key(), &object(3));
     assert!(!memory.is_news(&key(), &object(3)));
     assert_eq!(begin(&memory, 3), Turn::Rest(None));
     assert!(memory.awaits_a_look(&key()));
-    assert!(matches!(begin(&memory, 4), Turn::Go { asked: true, .. }));
+    assert!(matches!(begin(&memory, 4), Turn::Go { urgency: Urgency::Write, .. }));
 }
 
 #[tokio::test(start_paused = true)]
@@ -118,8 +141,8 @@ async fn after_a_restart_a_resource_that_was_reported_is_no_hurry() {
         observed_generation: Some(3),
         ..ConfidenceClientCredentialStatus::default()
     });
-    assert!(matches!(Memory::new(None).begin(&key(), &known), Turn::Go { asked: false, .. }));
-    assert!(matches!(begin(&Memory::new(None), 3), Turn::Go { asked: true, .. }));
+    assert!(matches!(Memory::new(None).begin(&key(), &known), Turn::Go { urgency: Urgency::Check, .. }));
+    assert!(matches!(begin(&Memory::new(None), 3), Turn::Go { urgency: Urgency::Write, .. }));
 }
 
 #[tokio::test(start_paused = true)]
@@ -130,7 +153,7 @@ async fn the_annotation_and_a_lost_answer_make_earlier_looks_worthless() {
     asking.metadata.annotations = Some([(RECONCILE_REQUESTED_AT.to_owned(), "1".to_owned())].into());
     let before = Instant::now();
     tokio::time::advance(Duration::from_secs(1)).await;
-    assert!(matches!(memory.begin(&key(), &asking), Turn::Go { asked: true, .. }));
+    assert!(matches!(memory.begin(&key(), &asking), Turn::Go { urgency: Urgency::Write, .. }));
     assert_eq!(seen_name(&memory), None);
     saw(&memory, "late", 2, before);
     assert_eq!(seen_name(&memory), None, "what was asked for before it was lost is lost too");
@@ -181,6 +204,31 @@ async fn what_we_wrote_ourselves_wins_over_a_page_that_was_asked_for_before_and_
     assert_eq!(memory.saw_elsewhere(&key(), credential("lagging", 4), Instant::now()), Seen::Older);
     assert_eq!(memory.saw_elsewhere(&key(), credential("foreign", 6), Instant::now()), Seen::New);
     assert_eq!(seen_name(&memory).as_deref(), Some("foreign"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_was_restored_from_a_backup_is_believed_after_a_while() {
+    let memory = Memory::new(Some(1));
+    begin(&memory, 1);
+    saw(&memory, "written", 5, Instant::now());
+    memory.end(&key(), DONE);
+    tokio::time::advance(Duration::from_secs(59)).await;
+    assert_eq!(memory.saw_elsewhere(&key(), credential("restored", 2), Instant::now()), Seen::Older);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert_eq!(memory.saw_elsewhere(&key(), credential("restored", 2), Instant::now()), Seen::New);
+    assert_eq!(seen_name(&memory).as_deref(), Some("restored"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn new_credentials_of_the_account_make_those_due_that_stalled_and_nobody_else() {
+    let memory = settled("x");
+    assert!(memory.wake_stalled().is_empty());
+    let stalled = Key::new("ns", "stalled");
+    memory.begin(&stalled, &object(1));
+    assert!(memory.wake_stalled().is_empty(), "it is in hand");
+    memory.end(&stalled, Next::Rest { settled: false });
+    assert_eq!(memory.wake_stalled(), std::slice::from_ref(&stalled));
+    assert!(matches!(memory.begin(&stalled, &object(1)), Turn::Go { urgency: Urgency::Write, .. }));
 }
 
 #[tokio::test(start_paused = true)]

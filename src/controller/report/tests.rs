@@ -168,12 +168,26 @@ fn what_could_not_be_looked_at_nobody_can_tell() {
 #[test]
 fn drift_that_could_not_be_written_is_told() {
     let problem = Problem::retrying(Reason::ServerError, "later".into());
-    let problem = problem.after(credential(T1, None), Look::Read, vec![Field::DisplayName]);
+    let problem = problem.after(Applied { differs: vec![Field::DisplayName], ..applied(credential(T1, None)) });
     let after = failed(&Status::default(), 1, problem);
     assert_eq!(condition(&after, Type::Ready), is("False", "ServerError"));
     assert_eq!(condition(&after, Type::Drifted), is("True", "ServerError"));
     assert_eq!(after.drift.unwrap().fields, ["displayName"]);
     assert!(after.update_time.is_some());
+}
+
+#[test]
+fn what_was_written_before_a_failure_is_told_all_the_same() {
+    let secret = WrittenSecret { uid: "u".into(), resource_version: "1".into(), key: "k".into(), update_time: None };
+    let before = Applied {
+        differs: vec![Field::Labels],
+        written: Some(Written { update_mask: "client_secret".to_owned() }),
+        secret: Some(secret.clone()),
+        ..applied(credential(T1, None))
+    };
+    let after = failed(&Status::default(), 1, Problem::retrying(Reason::ServerError, "later".into()).after(before));
+    assert_eq!(after.client_secret, Some(secret));
+    assert_eq!(after.last_update.unwrap().update_mask, "client_secret");
 }
 
 #[test]

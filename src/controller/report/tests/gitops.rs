@@ -79,7 +79,8 @@ fn differing(differs: &[Field], report_only: bool) -> Outcome {
 /// Each failure twice: of the look, and of the write after one.
 fn failing(causes: &[Cause], judgement: Judgement) -> Vec<(Outcome, Judgement)> {
     let problem = |cause| Problem::from(Error::new(cause, "by the server"));
-    let seen = |cause| problem(cause).after(credential(T1, None), Look::Read, vec![Field::DisplayName]);
+    let before = || Applied { differs: vec![Field::DisplayName], ..applied(credential(T1, None)) };
+    let seen = |cause| problem(cause).after(before());
     causes.iter().flat_map(|cause| [problem(*cause), seen(*cause)]).map(|it| (Outcome::Failed(it), judgement)).collect()
 }
 
