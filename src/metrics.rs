@@ -28,6 +28,7 @@ pub struct ControllerMetrics {
     detected: Family<FieldLabel, Counter>,
     corrected: Family<FieldLabel, Counter>,
     status_writes: Counter,
+    kubernetes_errors: Family<OperationLabel, Counter>,
     in_progress: Gauge,
     resources: Family<ReasonLabel, Gauge>,
     unseen: Family<AgeLabel, Gauge>,
@@ -38,6 +39,38 @@ pub struct ControllerMetrics {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OutcomeLabel {
     outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OperationLabel {
+    operation: &'static str,
+}
+
+/// What the API server was asked for in vain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    /// To list or watch the resources.
+    WatchResources,
+    /// To list or watch Secrets.
+    WatchSecrets,
+    /// To take a status.
+    WriteStatus,
+    /// To take an event.
+    WriteEvent,
+}
+
+impl Operation {
+    const ALL: [Self; 4] = [Self::WatchResources, Self::WatchSecrets, Self::WriteStatus, Self::WriteEvent];
+
+    fn label(self) -> OperationLabel {
+        let operation = match self {
+            Self::WatchResources => "watch_resources",
+            Self::WatchSecrets => "watch_secrets",
+            Self::WriteStatus => "write_status",
+            Self::WriteEvent => "write_event",
+        };
+        OperationLabel { operation }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -71,12 +104,18 @@ impl ControllerMetrics {
             detected: Family::default(),
             corrected: Family::default(),
             status_writes: Counter::default(),
+            kubernetes_errors: Family::default(),
             in_progress: Gauge::default(),
             resources: Family::default(),
             unseen: Family::default(),
             leader: Gauge::default(),
             lists: Family::default(),
         };
+        // From zero on, so that the first failure is an increase.
+        for operation in Operation::ALL {
+            metrics.kubernetes_errors.get_or_create(&operation.label());
+        }
+        metrics.lists.get_or_create(&OutcomeLabel { outcome: "ok" });
         let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The running version", build);
         registry.register("reconcile", "Passes over a resource by what they came to", metrics.reconciles.clone());
@@ -85,6 +124,11 @@ impl ControllerMetrics {
         registry.register("drift_corrected", "Managed fields that were written and taken", metrics.corrected.clone());
         registry.register("lists", "Lists of a client's credentials by what came of them", metrics.lists.clone());
         registry.register("status_writes", "Statuses written to the API server", metrics.status_writes.clone());
+        registry.register(
+            "kubernetes_errors",
+            "Requests that the API server refused, or did not answer, by what was asked for",
+            metrics.kubernetes_errors.clone(),
+        );
         registry.register(
             "reconciles_in_progress",
             "Passes in hand, those included that wait for their turn at the account",
@@ -130,6 +174,11 @@ impl ControllerMetrics {
     /// Counts a status write.
     pub(crate) fn status_written(&self) {
         self.status_writes.inc();
+    }
+
+    /// Counts what the API server did not do.
+    pub(crate) fn kubernetes_error(&self, operation: Operation) {
+        self.kubernetes_errors.get_or_create(&operation.label()).inc();
     }
 
     /// Tells whether this replica writes.

@@ -141,6 +141,15 @@ impl Auth {
         self.version().is_some_and(|version| version != self.refused.load(Ordering::Relaxed))
     }
 
+    /// The token that somebody gave, if one was.
+    pub(super) fn given(&self) -> Option<SecretString> {
+        match &self.source {
+            Source::Given(token) => Some(token.clone()),
+            Source::File(files) => files.contents().values.into_iter().next(),
+            Source::Exchanged { .. } => None,
+        }
+    }
+
     /// Moves when the credentials do; none where they cannot.
     pub(super) fn version(&self) -> Option<u64> {
         match &self.source {

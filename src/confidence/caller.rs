@@ -17,7 +17,7 @@ use super::auth::{Auth, Exchange, Token};
 use super::client::WriteGuard;
 use super::error::{Cause, Effect, Error, Now, Secrets};
 use super::gate::{Gate, Pass, Urgency};
-use super::metrics::Metrics;
+use super::metrics::{Metrics, TokenSource};
 use super::request::Call;
 use super::settings::Settings;
 use super::token::{self, Issued};
@@ -54,7 +54,9 @@ impl Caller {
         let auth = Auth::new(&settings.credentials)?;
         let gate = Gate::new(settings.requests_per_second, random, metrics.clone());
         let (credentials, _) = watch::channel(auth.version());
-        Ok(Self { transport, guard, auth, gate, metrics, token_url, credentials })
+        let caller = Self { transport, guard, auth, gate, metrics, token_url, credentials };
+        caller.tell_given_token();
+        Ok(caller)
     }
 
     pub(super) fn gate(&self) -> &Gate {
@@ -69,9 +71,18 @@ impl Caller {
     /// Tells of new credentials, and opens the gate if it was closed for want of them.
     pub(super) fn look_for_credentials(&self) {
         let version = self.auth.version();
-        self.credentials.send_if_modified(|before| std::mem::replace(before, version) != version);
+        if self.credentials.send_if_modified(|before| std::mem::replace(before, version) != version) {
+            self.tell_given_token();
+        }
         if self.auth.has_changed() {
             self.gate.credentials_changed();
+        }
+    }
+
+    /// Somebody else renews a token that was given: when it ends, as far as it says, is for them to know.
+    fn tell_given_token(&self) {
+        if let Some(token) = self.auth.given() {
+            self.metrics.token_expiry(TokenSource::Given, token::expiry(&token));
         }
     }
 
@@ -197,9 +208,8 @@ impl Exchange for TokenCalls<'_> {
         // Every other call of the account waits for it.
         let issued = self.caller.send(&call, self.pass, Urgency::Write, None, Issued::from_json).await?;
         let life = issued.life.and_then(|life| SignedDuration::try_from(life).ok());
-        if let Some(end) = life.and_then(|life| Timestamp::now().checked_add(life).ok()) {
-            self.caller.metrics.token_expiry(end);
-        }
+        let end = life.and_then(|life| Timestamp::now().checked_add(life).ok());
+        self.caller.metrics.token_expiry(TokenSource::Exchanged, end);
         Ok(issued)
     }
 }

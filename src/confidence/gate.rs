@@ -155,10 +155,12 @@ impl Pass {
             self.shared.measure(&state);
             turn
         };
+        let since = Instant::now();
         self.shared.news.notify_one();
         // Without a clerk there are no more turns.
         let ended = |_| Error::new(Cause::AccountHeld, "the program is about to end");
         turn.await.map_err(ended)??;
+        self.shared.metrics.turn(urgency, since.elapsed());
         self.shared.state().hold.admits(self.ticket)
     }
 

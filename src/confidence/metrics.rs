@@ -11,7 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
-use super::gate::{AccountState, HoldCause};
+use super::gate::{AccountState, HoldCause, Urgency};
 
 /// The metrics of an account.
 #[derive(Clone, Debug)]
@@ -21,7 +21,8 @@ pub struct Metrics {
     held: Family<Hold, Gauge>,
     budget: Gauge<f64, AtomicU64>,
     queue: Family<Queue, Gauge>,
-    token_expiry: Gauge<f64, AtomicU64>,
+    queue_duration: Family<Queue, Histogram, fn() -> Histogram>,
+    token_expiry: Family<Token, Gauge<f64, AtomicU64>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -45,6 +46,20 @@ struct Queue {
     urgency: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Token {
+    source: &'static str,
+}
+
+/// Who renews a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TokenSource {
+    /// Somebody else, who gives it to the operator.
+    Given,
+    /// The operator, by exchange.
+    Exchanged,
+}
+
 impl Metrics {
     /// Registers the metrics.
     pub fn register(registry: &mut Registry) -> Self {
@@ -54,7 +69,8 @@ impl Metrics {
             held: Family::default(),
             budget: Gauge::default(),
             queue: Family::default(),
-            token_expiry: Gauge::default(),
+            queue_duration: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.01, 3.0, 12))),
+            token_expiry: Family::default(),
         };
         registry.register("api_requests", "Requests to Confidence by what came of them", metrics.requests.clone());
         registry.register(
@@ -66,8 +82,13 @@ impl Metrics {
         registry.register("account_budget_requests_per_second", "The pace of the account", metrics.budget.clone());
         registry.register("account_queue_depth", "Calls that wait for their turn", metrics.queue.clone());
         registry.register(
+            "account_queue_duration_seconds",
+            "How long calls waited for their turn",
+            metrics.queue_duration.clone(),
+        );
+        registry.register(
             "token_expiry_timestamp_seconds",
-            "When the account's token ends; 0 if unknown",
+            "When the account's token ends, as far as that is known, and whether it was given or exchanged",
             metrics.token_expiry.clone(),
         );
         metrics
@@ -95,8 +116,24 @@ impl Metrics {
         }
     }
 
-    pub(super) fn token_expiry(&self, at: Timestamp) {
-        #[allow(clippy::cast_precision_loss)] // whole seconds, far from 2^53
-        self.token_expiry.set(at.as_second() as f64);
+    pub(super) fn turn(&self, urgency: Urgency, waited: Duration) {
+        let urgency = match urgency {
+            Urgency::Write => "write",
+            Urgency::Check => "check",
+        };
+        self.queue_duration.get_or_create(&Queue { urgency }).observe(waited.as_secs_f64());
+    }
+
+    /// When a token ends; none where it does not say.
+    pub(super) fn token_expiry(&self, source: TokenSource, at: Option<Timestamp>) {
+        let source = match source {
+            TokenSource::Given => "given",
+            TokenSource::Exchanged => "exchanged",
+        };
+        match at {
+            #[allow(clippy::cast_precision_loss)] // whole seconds, far from 2^53
+            Some(at) => drop(self.token_expiry.get_or_create(&Token { source }).set(at.as_second() as f64)),
+            None => drop(self.token_expiry.remove(&Token { source })),
+        }
     }
 }

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD;
 use bytes::Bytes;
+use jiff::Timestamp;
+use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +28,21 @@ struct Body<'a> {
 pub(super) fn body(id: &SecretString, secret: &SecretString) -> Result<Bytes, serde_json::Error> {
     let (client_id, client_secret) = (id.expose_secret(), secret.expose_secret());
     serde_json::to_vec(&Body { grant_type: "client_credentials", client_id, client_secret }).map(sealed)
+}
+
+/// When a token ends, if it is a JSON Web Token that says so (RFC 7519, `exp`). Nobody's word is taken for more than that:
+/// whether it is valid is for the server to say.
+pub(super) fn expiry(token: &SecretString) -> Option<Timestamp> {
+    #[derive(Deserialize)]
+    struct Claims {
+        exp: f64,
+    }
+    let mut parts = token.expose_secret().split('.');
+    let (_, claims, _, None) = (parts.next()?, parts.next()?, parts.next()?, parts.next()) else { return None };
+    let claims = Zeroizing::new(URL_SAFE_NO_PAD.decode(claims.trim_end_matches('=')).ok()?);
+    let Claims { exp } = serde_json::from_slice(&claims).ok()?;
+    #[allow(clippy::cast_possible_truncation)] // whole seconds; what is beyond the calendar is refused
+    Timestamp::from_second(exp as i64).ok()
 }
 
 /// A token that was issued.
@@ -76,6 +95,23 @@ impl Issued {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    fn jwt(claims: &str) -> SecretString {
+        format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims)).into()
+    }
+
+    #[test]
+    fn a_json_web_token_says_when_it_ends_and_no_other_token_does() {
+        let at = Timestamp::from_second(1_800_000_000).unwrap();
+        assert_eq!(expiry(&jwt(r#"{"sub":"x","exp":1800000000}"#)), Some(at));
+        assert_eq!(expiry(&jwt(r#"{"exp":1800000000.9}"#)), Some(at));
+        for claims in ["{}", r#"{"exp":"soon"}"#, r#"{"exp":1e300}"#, "not json"] {
+            assert_eq!(expiry(&jwt(claims)), None, "{claims}");
+        }
+        for token in ["opaque", "a.b", "a.!.c", "a.e30.c.d", ""] {
+            assert_eq!(expiry(&token.into()), None, "{token}");
+        }
+    }
 
     #[test]
     fn the_life_comes_as_a_string_or_a_number_and_nonsense_is_no_life() {

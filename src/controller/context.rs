@@ -101,7 +101,7 @@ impl Context {
         let (queue, queued) = mpsc::unbounded();
         let (writer, to_write) = mpsc::unbounded();
         Self {
-            events: Events::new(client.clone(), settings.instance.clone()),
+            events: Events::new(client.clone(), settings.instance.clone(), metrics.clone()),
             memory: Memory::new(settings.seed),
             index: Index::new(settings.interval),
             drafts: Drafts::default(),

@@ -21,6 +21,7 @@ use super::publish::FIELD_MANAGER;
 use crate::api::condition::{Type, find};
 use crate::api::{ConfidenceClientCredential, ConfidenceClientCredentialStatus as Status};
 use crate::confidence::HoldCause;
+use crate::metrics::{ControllerMetrics, Operation};
 
 /// So many events at once; then one more each [`REFILL`].
 const BURST: u32 = 25;
@@ -100,6 +101,7 @@ fn warning(before: &Status, after: &Status) -> Option<Draft> {
 pub(super) struct Events {
     client: Client,
     instance: String,
+    metrics: ControllerMetrics,
     budget: Mutex<Budget>,
 }
 
@@ -113,9 +115,9 @@ struct Budget {
 
 impl Events {
     /// Events that carry the identity of this process.
-    pub(super) fn new(client: Client, instance: String) -> Self {
+    pub(super) fn new(client: Client, instance: String, metrics: ControllerMetrics) -> Self {
         let budget = Budget { left: BURST, refilled: Instant::now(), held: BTreeMap::new() };
-        Self { client, instance, budget: Mutex::new(budget) }
+        Self { client, instance, metrics, budget: Mutex::new(budget) }
     }
 
     /// Tells what happened to a resource. An event that cannot be written is logged and let go: the status has the truth.
@@ -170,11 +172,13 @@ impl Events {
         let namespace = regarding.namespace.clone().unwrap_or_default();
         let event = event(draft, regarding, &self.instance, Timestamp::now());
         let api: Api<Event> = Api::namespaced(self.client.clone(), &namespace);
-        match tokio::time::timeout(WRITE_TIMEOUT, api.create(&PostParams::default(), &event)).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => tracing::debug!(%error, %namespace, "an event could not be written"),
-            Err(_) => tracing::debug!(%namespace, "an event could not be written in time"),
-        }
+        let why = match tokio::time::timeout(WRITE_TIMEOUT, api.create(&PostParams::default(), &event)).await {
+            Ok(Ok(_)) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "the API server did not answer in time".to_owned(),
+        };
+        self.metrics.kubernetes_error(Operation::WriteEvent);
+        tracing::debug!(error = why, %namespace, "an event could not be written");
     }
 }
 

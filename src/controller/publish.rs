@@ -16,6 +16,7 @@ use super::Context;
 use super::drafts::{Job, Rest};
 use super::key::Key;
 use crate::api::{ConfidenceClientCredential, ConfidenceClientCredentialStatus as Status};
+use crate::metrics::Operation;
 
 /// The name that the operator's writes carry in `managedFields`.
 pub(super) const FIELD_MANAGER: &str = "confidence-operator";
@@ -100,6 +101,7 @@ async fn write(key: Key, context: &Context) -> (Key, Result<bool, Duration>) {
         }
         Ok(End::Pointless) => Ok(context.drafts.drop_wanted(&key, &job)),
         Err(error) => {
+            context.metrics.kubernetes_error(Operation::WriteStatus);
             tracing::warn!(resource = &*key.name, namespace = &*key.namespace, %error, "status not written");
             Err(context.memory.backoff(context.drafts.failed(&key).min(MOST_FAILURES)))
         }

@@ -18,6 +18,7 @@ use super::{Context, publish, reconcile, rounds, secrets, watch as watches};
 use crate::api::ConfidenceClientCredential;
 use crate::confidence::AccountState;
 use crate::health::Readiness;
+use crate::metrics::Operation;
 
 /// Passes at the same time. Each spends its time waiting for its turn at the account's gate or for an answer, so many cost
 /// little; but each has a connection, or a stream of one, and its buffers.
@@ -171,7 +172,10 @@ fn indexed(
             readiness.set_ready();
             context.show(|it| it.resources = true);
         }
-        Err(error) => tracing::warn!(%error, "watching the resources failed; trying again"),
+        Err(error) => {
+            context.metrics.kubernetes_error(Operation::WatchResources);
+            tracing::warn!(%error, "watching the resources failed; trying again");
+        }
     })
 }
 

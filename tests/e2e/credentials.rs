@@ -10,7 +10,7 @@ use testbed::Process;
 use crate::world::{World, condition, message};
 
 /// An operator with the id and the secret of an API client.
-fn exchanging(world: &World, secret: &str) -> Process {
+pub fn exchanging(world: &World, secret: &str) -> Process {
     std::fs::write(world.file("id"), "test-client\n").unwrap();
     std::fs::write(world.file("secret"), secret).unwrap();
     let program = world.program().arg("--client-id-file").arg(world.file("id"));

@@ -172,7 +172,7 @@ async fn a_refused_token_is_the_accounts_trouble_and_ends_when_the_file_changes(
 async fn the_endpoints_tell_that_it_is_alive_and_ready_and_what_it_did() {
     let world = World::new(Config::default()).await;
     world.seed("measured");
-    let operator = world.operator(&[]);
+    let operator = crate::credentials::exchanging(&world, "test-client-secret");
     world.apply("measured", json!({"sdkType": "BACKEND"})).await;
     world.until_reason("measured", "InSync").await;
     assert_eq!(get(&operator, "/livez").await.0, 200);

@@ -15,6 +15,7 @@ pub(super) use self::unwatched::look;
 use super::Context;
 use super::index::SecretName;
 use super::watch::{Scope, secrets};
+use crate::metrics::Operation;
 
 /// Watches the Secrets, if that is allowed, for as long as it is polled.
 pub(super) async fn watch(context: &Context) {
@@ -26,10 +27,10 @@ pub(super) async fn watch(context: &Context) {
     while let Some((scope, event)) = events.next().await {
         match event {
             Ok(event) => take_up(&scope, event, &mut lists, context),
-            Err(error) => tracing::warn!(
-                %error,
-                "watching Secrets failed; a changed Secret is noticed when it works again"
-            ),
+            Err(error) => {
+                context.metrics.kubernetes_error(Operation::WatchSecrets);
+                tracing::warn!(%error, "watching Secrets failed; a changed Secret is noticed when it works again");
+            }
         }
     }
 }
