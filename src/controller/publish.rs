@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 use super::Context;
 use super::drafts::{Job, Rest};
 use super::key::Key;
+use super::memory::Memory;
 use crate::api::{ConfidenceClientCredential, ConfidenceClientCredentialStatus as Status};
 use crate::metrics::Operation;
 
@@ -103,10 +104,15 @@ async fn write(key: Key, context: &Context) -> (Key, Result<bool, Duration>) {
         Err(error) => {
             context.metrics.kubernetes_error(Operation::WriteStatus);
             tracing::warn!(resource = &*key.name, namespace = &*key.namespace, %error, "status not written");
-            Err(context.memory.backoff(context.drafts.failed(&key).min(MOST_FAILURES)))
+            Err(pause(context.drafts.failed(&key), &context.memory))
         }
     };
     (key, result)
+}
+
+/// How long to wait after so many failures.
+fn pause(failures: u32, memory: &Memory) -> Duration {
+    memory.backoff(failures.min(MOST_FAILURES))
 }
 
 async fn publish(job: &Job, context: &Context) -> Result<End, PublishError> {
@@ -200,6 +206,14 @@ fn difference(before: Value, after: Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_status_waits_eight_seconds_at_the_most_for_the_next_try() {
+        let memory = Memory::new(Some(1));
+        let waits = (1..1000).map(|failures| pause(failures, &memory));
+        let longest = waits.max().unwrap_or_default();
+        assert!(longest > Duration::from_secs(7) && longest <= Duration::from_secs(8), "{longest:?}");
+    }
 
     #[test]
     fn a_patch_holds_what_changed_and_nothing_else() {
