@@ -113,9 +113,9 @@ impl ControllerMetrics {
         };
         // From zero on, so that the first failure is an increase.
         for operation in Operation::ALL {
-            metrics.kubernetes_errors.get_or_create(&operation.label());
+            drop(metrics.kubernetes_errors.get_or_create(&operation.label()));
         }
-        metrics.lists.get_or_create(&OutcomeLabel { outcome: "ok" });
+        drop(metrics.lists.get_or_create(&OutcomeLabel { outcome: "ok" }));
         let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The running version", build);
         registry.register("reconcile", "Passes over a resource by what they came to", metrics.reconciles.clone());
