@@ -174,9 +174,9 @@ const CLUSTER_WIDE: &[([&str; 3], bool)] = &[
     (["update", "confidenceclientcredentials.iam.confidence.dev", "anywhere"], false),
     (["patch", "confidenceclientcredentials.iam.confidence.dev", "anywhere"], false),
     (["delete", "confidenceclientcredentials.iam.confidence.dev", "anywhere"], false),
-    (["get", "confidenceclientcredentials.iam.confidence.dev/status", "anywhere"], true),
+    (["get", "confidenceclientcredentials.iam.confidence.dev/status", "anywhere"], false),
     (["patch", "confidenceclientcredentials.iam.confidence.dev/status", "anywhere"], true),
-    (["update", "confidenceclientcredentials.iam.confidence.dev/status", "anywhere"], true),
+    (["update", "confidenceclientcredentials.iam.confidence.dev/status", "anywhere"], false),
     (["get", "secrets", "anywhere"], true),
     (["list", "secrets", "anywhere"], true),
     (["watch", "secrets", "anywhere"], true),
@@ -185,12 +185,13 @@ const CLUSTER_WIDE: &[([&str; 3], bool)] = &[
     (["patch", "secrets", "anywhere"], false),
     (["delete", "secrets", "anywhere"], false),
     (["create", "events.events.k8s.io", "anywhere"], true),
+    (["patch", "events.events.k8s.io", "anywhere"], false),
     (["delete", "events.events.k8s.io", "anywhere"], false),
     (["create", "events", "anywhere"], false),
     (["create", "leases.coordination.k8s.io", "cluster-wide"], true),
     (["get", "leases.coordination.k8s.io/confidence-operator", "cluster-wide"], true),
     (["update", "leases.coordination.k8s.io/confidence-operator", "cluster-wide"], true),
-    (["patch", "leases.coordination.k8s.io/confidence-operator", "cluster-wide"], true),
+    (["patch", "leases.coordination.k8s.io/confidence-operator", "cluster-wide"], false),
     (["delete", "leases.coordination.k8s.io/confidence-operator", "cluster-wide"], false),
     (["update", "leases.coordination.k8s.io/another", "cluster-wide"], false),
     (["create", "leases.coordination.k8s.io", "anywhere"], false),
@@ -218,7 +219,8 @@ fn in_namespaced_mode_it_may_do_nothing_elsewhere() {
     for watched in ["team-a", "team-b"] {
         succeed(&mut kubectl(&["create", "namespace", watched]));
     }
-    install(home, &["--set", "crds.install=false,watchNamespaces={team-a,team-b}"]);
+    let alone = "leaderElection.enabled=false,replicaCount=1";
+    install(home, &["--set", "crds.install=false,watchNamespaces={team-a,team-b}", "--set", alone]);
     let account = "system:serviceaccount:namespaced:confidence-operator";
     for watched in ["team-a", "team-b"] {
         wait_until_roles_hold(account, ["list", "secrets", watched]);
@@ -230,6 +232,11 @@ fn in_namespaced_mode_it_may_do_nothing_elsewhere() {
             }
         }
     }
+    // What concerns the account is told about its pod, whether replicas elect one or there is but one.
+    for (namespace, allowed) in [("team-a", true), (home, true), ("team-c", false)] {
+        assert_eq!(can_i(account, ["create", "events.events.k8s.io", namespace]), allowed, "events in {namespace}");
+    }
+    assert!(!can_i(account, ["create", "leases.coordination.k8s.io", home]), "a Lease without election");
     let roles = get(&["clusterroles,clusterrolebindings", "--selector", "app.kubernetes.io/name=confidence-operator"]);
     let named = roles["items"].as_array().unwrap().iter().map(|it| text(it, "/metadata/name"));
     assert!(named.clone().all(|name| !name.starts_with("namespaced")), "{:?}", named.collect::<Vec<_>>());
