@@ -155,14 +155,32 @@ fn the_api_server_takes_every_object_of_the_full_values_and_of_the_plain_manifes
     // A look at an object whose namespace is to come cannot be had: the namespace first, for good.
     dry_run("default", &made[0]).unwrap();
     succeed(&mut kubectl(&["create", "namespace", "confidence-operator"]));
-    succeed(&mut kubectl(&[
-        "apply",
-        "--server-side",
-        "--dry-run=server",
-        "--force-conflicts",
-        "--filename",
-        &manifests,
-    ]));
+    let crds = repository("deploy/crds/crds.yaml").display().to_string();
+    for file in [&crds, &manifests] {
+        succeed(&mut kubectl(&["apply", "--server-side", "--dry-run=server", "--force-conflicts", "--filename", file]));
+    }
+}
+
+/// On a control plane of its own: the namespace stays in its end, as nothing here empties it.
+#[test]
+fn taking_the_plain_manifests_away_leaves_every_resource() {
+    let plane = ControlPlane::start().unwrap();
+    let kubectl = |arguments: &[&str]| succeed(plane.kubectl().args(arguments));
+    let base = |path: &str| repository(path).display().to_string();
+    kubectl(&["apply", "--server-side", "--kustomize", &base("deploy/crds")]);
+    kubectl(&["wait", "--for=condition=Established", "--timeout=60s", &format!("crd/{CRD}")]);
+    kubectl(&["apply", "--server-side", "--kustomize", &base("deploy")]);
+    kubectl(&["create", "--filename", &base("examples/minimal.yaml")]);
+    kubectl(&["delete", "--wait=false", "--kustomize", &base("deploy")]);
+    let deployments = kubectl(&["get", "deployments", "--namespace", "confidence-operator", "--output", "name"]);
+    assert_eq!(deployments, "");
+    let left = kubectl(&["get", "ccc", "--all-namespaces", "--output", "name"]);
+    assert!(left.starts_with("confidenceclientcredential.iam.confidence.dev/"), "{left}");
+    // Who prunes looks at these. Without them, a commit that takes the base away would do what is not done above.
+    let crd: Value = serde_json::from_str(&kubectl(&["get", "crd", CRD, "--output", "json"])).unwrap();
+    let annotations = &crd["metadata"]["annotations"];
+    assert_eq!(annotations["kustomize.toolkit.fluxcd.io/prune"], "disabled");
+    assert_eq!(annotations["argocd.argoproj.io/sync-options"], "Prune=false,Delete=false");
 }
 
 /// Verb, resource, namespace, and whether the operator may, by the table of `docs/security.md`.

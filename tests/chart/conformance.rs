@@ -29,7 +29,9 @@ fn everything_that_the_chart_renders_is_what_kubernetes_knows() {
         std::fs::write(&rendered, succeed(&mut template(&arguments))).unwrap();
         conforms(&schemas, &rendered);
     }
-    conforms(&schemas, &repository("deploy/install.yaml"));
+    for manifests in ["deploy/crds/crds.yaml", "deploy/install.yaml"] {
+        conforms(&schemas, &repository(manifests));
+    }
 }
 
 fn conforms(schemas: &str, manifests: &Path) {
