@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use testbed::{ControlPlane, Tool};
 
-use super::support::{chart, documents, fail, repository, succeed, template, text, tool, values};
+use super::support::{SETS, chart, documents, fail, repository, succeed, template, text, tool, values};
 
 const CRD: &str = "confidenceclientcredentials.iam.confidence.dev";
 
@@ -107,8 +107,9 @@ fn older_chart() -> tempfile::TempDir {
 #[test]
 fn restricted_pod_security_takes_the_pods_of_every_set_of_values() {
     let namespace = namespace("pod-security");
-    let full = values("values-full.yaml");
-    for arguments in [vec![], vec!["--values", &full]] {
+    for file in SETS.into_iter().map(Some).chain([None]) {
+        let path = file.map(values);
+        let arguments: Vec<&str> = path.iter().flat_map(|path| ["--values", path]).collect();
         let rendered = documents(&succeed(&mut template(&arguments)));
         let deployment = rendered.iter().find(|it| text(it, "/kind") == "Deployment").unwrap();
         let mut pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "operator"}});

@@ -76,11 +76,11 @@ fn the_plain_manifests_are_what_the_chart_renders_and_a_kustomize_base() {
     }
 
     let kubectl = testbed::Assets::find().unwrap().kubectl();
-    let build = |base: &str| succeed(Command::new(&kubectl).arg("kustomize").arg(repository(base)));
-    let built = build("deploy");
+    let kustomize = |base: &str| succeed(Command::new(&kubectl).arg("kustomize").arg(repository(base)));
+    let built = kustomize("deploy");
     for kind in ["Namespace", "ClusterRole", "Deployment"] {
         assert!(built.contains(&format!("kind: {kind}\n")), "{kind}");
     }
-    assert!(build("deploy/crds").contains("kind: CustomResourceDefinition\n"));
+    assert!(kustomize("deploy/crds").contains("kind: CustomResourceDefinition\n"));
     assert!(built.contains(&format!("image: {RELEASE}:{}", env!("CARGO_PKG_VERSION"))));
 }

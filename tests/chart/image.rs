@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use super::support::{chart, documents, repository, succeed, template, text, values};
+use super::support::{SETS, chart, documents, repository, succeed, template, text, values};
 
 fn read(path: &str) -> String {
     std::fs::read_to_string(repository(path)).unwrap()
@@ -92,7 +92,7 @@ fn every_member_of_the_workspace_reaches_the_build() {
 
 #[test]
 fn the_binary_takes_the_arguments_and_the_environment_that_the_chart_gives_it() {
-    for file in [None, Some("values-full.yaml"), Some("values-namespaced.yaml")] {
+    for file in SETS.into_iter().map(Some).chain([None]) {
         let path = file.map(values);
         let arguments: Vec<&str> = path.iter().flat_map(|path| ["--values", path]).collect();
         let rendered = succeed(template(&["--show-only", "templates/deployment.yaml"]).args(arguments));

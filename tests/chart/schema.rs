@@ -3,7 +3,7 @@
 use serde_json::Value;
 use testbed::Tool;
 
-use super::support::{chart, documents, fail, succeed, template, text, tool, values};
+use super::support::{SETS, chart, documents, fail, succeed, template, text, tool, values};
 
 const ONE_REPLICA: &str = "replicaCount=1";
 const NO_MAXIMUM: &str = "podDisruptionBudget.maxUnavailable=";
@@ -124,6 +124,27 @@ fn the_schema_knows_every_value_and_no_other_and_is_closed_everywhere() {
     let values = documents(&std::fs::read_to_string(chart().join("values.yaml")).unwrap()).remove(0);
     // Those of umbrella charts: they come from outside.
     same_keys(&schema, &values, "", &["global", "enabled"]);
+}
+
+#[test]
+fn every_value_is_tested_in_another_than_its_default_position() {
+    let read = |path: &str| documents(&std::fs::read_to_string(chart().join(path)).unwrap()).remove(0);
+    let sets = SETS.map(|file| read(&format!("tests/{file}")));
+    let untested: Vec<_> = switches(&read("values.yaml"), "")
+        .into_iter()
+        .filter(|(path, default)| !sets.iter().any(|set| set.pointer(path).is_some_and(|value| value != default)))
+        .map(|(path, _)| path)
+        .collect();
+    assert!(untested.is_empty(), "in none of {SETS:?}: {untested:#?}");
+}
+
+/// Each value by its path. What Kubernetes defines is one value, whatever is in it.
+fn switches(values: &Value, path: &str) -> Vec<(String, Value)> {
+    const WHOLE: &[&str] = &["/podSecurityContext", "/securityContext", "/nodeSelector", "/metrics/dashboard/labels"];
+    match values.as_object().filter(|it| !it.is_empty() && !WHOLE.contains(&path)) {
+        Some(object) => object.iter().flat_map(|(name, value)| switches(value, &format!("{path}/{name}"))).collect(),
+        None => vec![(path.to_owned(), values.clone())],
+    }
 }
 
 fn same_keys(schema: &Value, values: &Value, path: &str, foreign: &[&str]) {
