@@ -3,7 +3,7 @@
 # A static binary and the public certificate authorities, on nothing. For one or more platforms:
 #
 #   docker buildx build --platform linux/amd64,linux/arm64 \
-#     --build-arg VERSION=0.1.0 --build-arg REVISION="$(git rev-parse HEAD)" --build-arg SOURCE="https://…" .
+#     --build-arg REVISION="$(git rev-parse HEAD)" --build-arg SOURCE="https://…" .
 #
 # Both bases can be others: BUILD_IMAGE needs apt-get and rustup, RUNTIME_IMAGE needs nothing. Name them by digest for builds
 # that are the same every time.
@@ -12,7 +12,8 @@ ARG RUNTIME_IMAGE=scratch
 
 # Runs on the builder's platform whatever the target: arm64 needs no emulation.
 FROM --platform=$BUILDPLATFORM ${BUILD_IMAGE} AS build
-ARG TARGETARCH=amd64
+# The builder's to say: a default here would win over --platform.
+ARG TARGETARCH
 WORKDIR /src
 
 # The toolchain first: it changes least.
@@ -31,12 +32,15 @@ RUN --mount=type=cache,id=cargo-registry,target=/usr/local/cargo/registry \
     --mount=type=cache,id=cargo-target,target=/src/target,sharing=locked \
     . ./docker-target.sh \
     && cargo build --locked --release --package confidence-operator --bin confidence-operator --target "$TARGET" \
+    && check_machine "target/$TARGET/release/confidence-operator" \
     && install -D --mode=0555 "target/$TARGET/release/confidence-operator" /out/usr/bin/confidence-operator \
+    && install -D --mode=0444 LICENSE /out/licenses/confidence-operator/LICENSE \
     && install -D --mode=0444 /etc/ssl/certs/ca-certificates.crt /out/etc/ssl/certs/ca-certificates.crt
 
 # hadolint ignore=DL3006
 FROM ${RUNTIME_IMAGE}
-ARG VERSION=dev
+# That of Cargo.toml; a test fails when they differ.
+ARG VERSION=0.1.0
 ARG REVISION=unknown
 ARG SOURCE=
 LABEL org.opencontainers.image.title="confidence-operator" \

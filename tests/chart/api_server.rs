@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use testbed::{ControlPlane, Tool};
 
-use super::support::{chart, documents, fail, repository, succeed, template, text, tool, values};
+use super::support::{SETS, chart, documents, fail, repository, succeed, template, text, tool, values};
 
 const CRD: &str = "confidenceclientcredentials.iam.confidence.dev";
 
@@ -107,8 +107,9 @@ fn older_chart() -> tempfile::TempDir {
 #[test]
 fn restricted_pod_security_takes_the_pods_of_every_set_of_values() {
     let namespace = namespace("pod-security");
-    let full = values("values-full.yaml");
-    for arguments in [vec![], vec!["--values", &full]] {
+    for file in SETS.into_iter().map(Some).chain([None]) {
+        let path = file.map(values);
+        let arguments: Vec<&str> = path.iter().flat_map(|path| ["--values", path]).collect();
         let rendered = documents(&succeed(&mut template(&arguments)));
         let deployment = rendered.iter().find(|it| text(it, "/kind") == "Deployment").unwrap();
         let mut pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "operator"}});
@@ -155,14 +156,32 @@ fn the_api_server_takes_every_object_of_the_full_values_and_of_the_plain_manifes
     // A look at an object whose namespace is to come cannot be had: the namespace first, for good.
     dry_run("default", &made[0]).unwrap();
     succeed(&mut kubectl(&["create", "namespace", "confidence-operator"]));
-    succeed(&mut kubectl(&[
-        "apply",
-        "--server-side",
-        "--dry-run=server",
-        "--force-conflicts",
-        "--filename",
-        &manifests,
-    ]));
+    let crds = repository("deploy/crds/crds.yaml").display().to_string();
+    for file in [&crds, &manifests] {
+        succeed(&mut kubectl(&["apply", "--server-side", "--dry-run=server", "--force-conflicts", "--filename", file]));
+    }
+}
+
+/// On a control plane of its own: the namespace stays in its end, as nothing here empties it.
+#[test]
+fn taking_the_plain_manifests_away_leaves_every_resource() {
+    let plane = ControlPlane::start().unwrap();
+    let kubectl = |arguments: &[&str]| succeed(plane.kubectl().args(arguments));
+    let base = |path: &str| repository(path).display().to_string();
+    kubectl(&["apply", "--server-side", "--kustomize", &base("deploy/crds")]);
+    kubectl(&["wait", "--for=condition=Established", "--timeout=60s", &format!("crd/{CRD}")]);
+    kubectl(&["apply", "--server-side", "--kustomize", &base("deploy")]);
+    kubectl(&["create", "--filename", &base("examples/minimal.yaml")]);
+    kubectl(&["delete", "--wait=false", "--kustomize", &base("deploy")]);
+    let deployments = kubectl(&["get", "deployments", "--namespace", "confidence-operator", "--output", "name"]);
+    assert_eq!(deployments, "");
+    let left = kubectl(&["get", "ccc", "--all-namespaces", "--output", "name"]);
+    assert!(left.starts_with("confidenceclientcredential.iam.confidence.dev/"), "{left}");
+    // Who prunes looks at these. Without them, a commit that takes the base away would do what is not done above.
+    let crd: Value = serde_json::from_str(&kubectl(&["get", "crd", CRD, "--output", "json"])).unwrap();
+    let annotations = &crd["metadata"]["annotations"];
+    assert_eq!(annotations["kustomize.toolkit.fluxcd.io/prune"], "disabled");
+    assert_eq!(annotations["argocd.argoproj.io/sync-options"], "Prune=false,Delete=false");
 }
 
 /// Verb, resource, namespace, and whether the operator may, by the table of `docs/security.md`.
@@ -174,9 +193,9 @@ const CLUSTER_WIDE: &[([&str; 3], bool)] = &[
     (["update", "confidenceclientcredentials.iam.confidence.dev", "anywhere"], false),
     (["patch", "confidenceclientcredentials.iam.confidence.dev", "anywhere"], false),
     (["delete", "confidenceclientcredentials.iam.confidence.dev", "anywhere"], false),
-    (["get", "confidenceclientcredentials.iam.confidence.dev/status", "anywhere"], true),
+    (["get", "confidenceclientcredentials.iam.confidence.dev/status", "anywhere"], false),
     (["patch", "confidenceclientcredentials.iam.confidence.dev/status", "anywhere"], true),
-    (["update", "confidenceclientcredentials.iam.confidence.dev/status", "anywhere"], true),
+    (["update", "confidenceclientcredentials.iam.confidence.dev/status", "anywhere"], false),
     (["get", "secrets", "anywhere"], true),
     (["list", "secrets", "anywhere"], true),
     (["watch", "secrets", "anywhere"], true),
@@ -185,12 +204,13 @@ const CLUSTER_WIDE: &[([&str; 3], bool)] = &[
     (["patch", "secrets", "anywhere"], false),
     (["delete", "secrets", "anywhere"], false),
     (["create", "events.events.k8s.io", "anywhere"], true),
+    (["patch", "events.events.k8s.io", "anywhere"], false),
     (["delete", "events.events.k8s.io", "anywhere"], false),
     (["create", "events", "anywhere"], false),
     (["create", "leases.coordination.k8s.io", "cluster-wide"], true),
     (["get", "leases.coordination.k8s.io/confidence-operator", "cluster-wide"], true),
     (["update", "leases.coordination.k8s.io/confidence-operator", "cluster-wide"], true),
-    (["patch", "leases.coordination.k8s.io/confidence-operator", "cluster-wide"], true),
+    (["patch", "leases.coordination.k8s.io/confidence-operator", "cluster-wide"], false),
     (["delete", "leases.coordination.k8s.io/confidence-operator", "cluster-wide"], false),
     (["update", "leases.coordination.k8s.io/another", "cluster-wide"], false),
     (["create", "leases.coordination.k8s.io", "anywhere"], false),
@@ -218,7 +238,8 @@ fn in_namespaced_mode_it_may_do_nothing_elsewhere() {
     for watched in ["team-a", "team-b"] {
         succeed(&mut kubectl(&["create", "namespace", watched]));
     }
-    install(home, &["--set", "crds.install=false,watchNamespaces={team-a,team-b}"]);
+    let alone = "leaderElection.enabled=false,replicaCount=1";
+    install(home, &["--set", "crds.install=false,watchNamespaces={team-a,team-b}", "--set", alone]);
     let account = "system:serviceaccount:namespaced:confidence-operator";
     for watched in ["team-a", "team-b"] {
         wait_until_roles_hold(account, ["list", "secrets", watched]);
@@ -230,6 +251,11 @@ fn in_namespaced_mode_it_may_do_nothing_elsewhere() {
             }
         }
     }
+    // What concerns the account is told about its pod, whether replicas elect one or there is but one.
+    for (namespace, allowed) in [("team-a", true), (home, true), ("team-c", false)] {
+        assert_eq!(can_i(account, ["create", "events.events.k8s.io", namespace]), allowed, "events in {namespace}");
+    }
+    assert!(!can_i(account, ["create", "leases.coordination.k8s.io", home]), "a Lease without election");
     let roles = get(&["clusterroles,clusterrolebindings", "--selector", "app.kubernetes.io/name=confidence-operator"]);
     let named = roles["items"].as_array().unwrap().iter().map(|it| text(it, "/metadata/name"));
     assert!(named.clone().all(|name| !name.starts_with("namespaced")), "{:?}", named.collect::<Vec<_>>());

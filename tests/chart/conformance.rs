@@ -10,7 +10,7 @@ use std::process::Command;
 use serde_json::{Map, Value, json};
 use testbed::Tool;
 
-use super::support::{repository, succeed, template, tool, values};
+use super::support::{SETS, repository, succeed, template, tool, values};
 
 /// Not of Kubernetes; `monitoring.rs` checks what matters about them.
 const FOREIGN: &str = "ServiceMonitor,PodMonitor,PrometheusRule";
@@ -18,7 +18,7 @@ const FOREIGN: &str = "ServiceMonitor,PodMonitor,PrometheusRule";
 #[test]
 fn everything_that_the_chart_renders_is_what_kubernetes_knows() {
     let mut sets = vec![vec![]];
-    for file in ["values-full.yaml", "values-namespaced.yaml"] {
+    for file in SETS {
         sets.push(vec!["--values".to_owned(), values(file)]);
     }
     let dir = tempfile::tempdir().unwrap();
@@ -29,7 +29,9 @@ fn everything_that_the_chart_renders_is_what_kubernetes_knows() {
         std::fs::write(&rendered, succeed(&mut template(&arguments))).unwrap();
         conforms(&schemas, &rendered);
     }
-    conforms(&schemas, &repository("deploy/install.yaml"));
+    for manifests in ["deploy/crds/crds.yaml", "deploy/install.yaml"] {
+        conforms(&schemas, &repository(manifests));
+    }
 }
 
 fn conforms(schemas: &str, manifests: &Path) {

@@ -7,9 +7,11 @@ use testbed::Tool;
 
 use super::support::{RELEASE, chart, repository, succeed, template, tool};
 
+/// How the plain manifests begin.
+const ORIGIN: &str = "# Rendered from charts/confidence-operator with its default values; change it there.\n";
+
 /// The plain manifests bring their namespace, at the strictest Pod Security level.
 const NAMESPACE: &str = "\
-# Rendered from charts/confidence-operator with its default values; change it there.
 apiVersion: v1
 kind: Namespace
 metadata:
@@ -20,7 +22,8 @@ metadata:
 ";
 
 /// What only Helm needs to know.
-const HELMS_OWN: &[&str] = &["# Source: ", "helm.sh/chart: ", "app.kubernetes.io/managed-by: "];
+const HELMS_OWN: &[&str] =
+    &["# Source: ", "helm.sh/chart: ", "helm.sh/resource-policy: ", "app.kubernetes.io/managed-by: "];
 
 fn up_to_date(path: &Path, expected: &str) {
     if std::env::var_os("GENERATE").is_some() {
@@ -57,18 +60,27 @@ fn the_readme_of_the_chart_tells_every_value() {
 
 #[test]
 fn the_plain_manifests_are_what_the_chart_renders_and_a_kustomize_base() {
-    let rendered = succeed(template(&["--no-hooks"]).args(["--set", "crds.keep=false"]));
+    let rendered = succeed(&mut template(&["--no-hooks"]));
     let lines = rendered.lines().filter(|line| !HELMS_OWN.iter().any(|own| line.trim_start().starts_with(own)));
     let documents = format!("{}\n", lines.collect::<Vec<_>>().join("\n"));
     let documents = documents.split("---\n").map(str::trim).filter(|it| !it.is_empty());
-    let manifests = documents.fold(NAMESPACE.to_owned(), |all, document| format!("{all}---\n{document}\n"));
-    assert!(!manifests.contains("helm"), "something of Helm is left");
-    up_to_date(&repository("deploy/install.yaml"), &manifests);
+    // Apart, so that what takes the operator away does not take every resource away.
+    let (crds, others): (Vec<_>, Vec<_>) = documents.partition(|it| it.contains("kind: CustomResourceDefinition\n"));
+    let together = |all: String, document: &str| format!("{all}---\n{document}\n");
+    for (file, manifests) in [
+        ("deploy/crds/crds.yaml", crds.into_iter().fold(ORIGIN.to_owned(), together)),
+        ("deploy/install.yaml", others.into_iter().fold(format!("{ORIGIN}{NAMESPACE}"), together)),
+    ] {
+        assert!(!manifests.contains("helm"), "something of Helm is left");
+        up_to_date(&repository(file), &manifests);
+    }
 
     let kubectl = testbed::Assets::find().unwrap().kubectl();
-    let built = succeed(Command::new(kubectl).arg("kustomize").arg(repository("deploy")));
-    for kind in ["Namespace", "CustomResourceDefinition", "ClusterRole", "Deployment"] {
+    let kustomize = |base: &str| succeed(Command::new(&kubectl).arg("kustomize").arg(repository(base)));
+    let built = kustomize("deploy");
+    for kind in ["Namespace", "ClusterRole", "Deployment"] {
         assert!(built.contains(&format!("kind: {kind}\n")), "{kind}");
     }
+    assert!(kustomize("deploy/crds").contains("kind: CustomResourceDefinition\n"));
     assert!(built.contains(&format!("image: {RELEASE}:{}", env!("CARGO_PKG_VERSION"))));
 }

@@ -1,8 +1,8 @@
 //! The image as far as it can be held against the rest without being built: toolchain, user, and what goes into the build.
 
-use std::process::Command;
+use std::process::{Command, Output};
 
-use super::support::{chart, documents, repository, succeed, template, text, values};
+use super::support::{SETS, chart, documents, repository, succeed, template, text, values};
 
 fn read(path: &str) -> String {
     std::fs::read_to_string(repository(path)).unwrap()
@@ -16,6 +16,56 @@ fn the_image_is_built_with_the_pinned_toolchain() {
     });
     let line = format!("ARG BUILD_IMAGE=rust:{}-", channel.unwrap());
     assert!(read("Dockerfile").lines().any(|it| it.starts_with(&line)), "{line}…");
+}
+
+#[test]
+fn the_image_and_its_build_command_have_the_version_of_the_workspace() {
+    let version = env!("CARGO_PKG_VERSION");
+    assert!(read("Dockerfile").contains(&format!("\nARG VERSION={version}\n")), "the image's label");
+    let install = read("docs/install.md");
+    let tags: Vec<_> =
+        install.split("/confidence-operator:").skip(1).filter_map(|it| it.split([' ', '\n']).next()).collect();
+    assert_eq!(tags, [version], "docs/install.md");
+    // The commit is known to nobody but who calls the build.
+    assert!(install.contains("--build-arg REVISION=\"$(git rev-parse HEAD)\""));
+}
+
+#[test]
+fn a_platform_that_the_builder_is_told_is_not_overridden() {
+    // BuildKit gives these their values only where the stage declares them without one.
+    let dockerfile = read("Dockerfile");
+    for automatic in ["TARGETARCH", "TARGETPLATFORM", "BUILDPLATFORM", "TARGETOS", "TARGETVARIANT"] {
+        assert!(!dockerfile.contains(&format!("ARG {automatic}=")), "{automatic} has a default");
+    }
+    assert!(dockerfile.contains("\nARG TARGETARCH\n"));
+}
+
+/// Runs a line of the Dockerfile's build, for a platform or for the builder's own.
+fn for_target(architecture: Option<&str>, line: &str) -> Output {
+    let mut shell = Command::new("sh");
+    shell.current_dir(repository("")).args(["-euc", &format!(". ./docker-target.sh; {line}")]).env_remove("TARGETARCH");
+    shell.envs(architecture.map(|it| ("TARGETARCH", it))).output().unwrap()
+}
+
+#[test]
+fn the_build_is_for_the_platform_that_is_asked_for_and_else_for_the_builders() {
+    let target = |architecture| String::from_utf8(for_target(architecture, "echo $TARGET $TARGETARCH").stdout).unwrap();
+    assert_eq!(target(Some("amd64")), "x86_64-unknown-linux-musl amd64\n");
+    assert_eq!(target(Some("arm64")), "aarch64-unknown-linux-musl arm64\n");
+    assert!(target(None).starts_with(&format!("{}-", std::env::consts::ARCH)), "{}", target(None));
+    assert!(!for_target(Some("riscv64"), "true").status.success());
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_binary_for_another_machine_ends_the_build() {
+    let check = concat!("check_machine ", env!("CARGO_BIN_EXE_confidence-operator"));
+    assert!(read("Dockerfile").contains("&& check_machine \"target/$TARGET/release/confidence-operator\""));
+    assert!(for_target(None, check).status.success());
+    let other = if cfg!(target_arch = "x86_64") { "arm64" } else { "amd64" };
+    let output = for_target(Some(other), check);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && told.contains("its ELF machine is"), "{told}");
 }
 
 #[test]
@@ -42,7 +92,7 @@ fn every_member_of_the_workspace_reaches_the_build() {
 
 #[test]
 fn the_binary_takes_the_arguments_and_the_environment_that_the_chart_gives_it() {
-    for file in [None, Some("values-full.yaml"), Some("values-namespaced.yaml")] {
+    for file in SETS.into_iter().map(Some).chain([None]) {
         let path = file.map(values);
         let arguments: Vec<&str> = path.iter().flat_map(|path| ["--values", path]).collect();
         let rendered = succeed(template(&["--show-only", "templates/deployment.yaml"]).args(arguments));

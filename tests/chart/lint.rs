@@ -4,12 +4,12 @@ use std::process::Command;
 
 use testbed::Tool;
 
-use super::support::{chart, documents, repository, succeed, text, tool, values};
+use super::support::{SETS, chart, documents, repository, succeed, template, text, tool, values};
 
 #[test]
 fn helm_lint_has_nothing_to_say_about_any_set_of_values() {
     succeed(tool(Tool::Helm).args(["lint", "--strict"]).arg(chart()));
-    for file in ["values-full.yaml", "values-namespaced.yaml"] {
+    for file in SETS {
         succeed(tool(Tool::Helm).args(["lint", "--strict", "--values", &values(file)]).arg(chart()));
     }
 }
@@ -25,6 +25,21 @@ fn the_chart_has_the_version_of_the_workspace() {
     let chart = documents(&std::fs::read_to_string(repository("charts/confidence-operator/Chart.yaml")).unwrap());
     assert_eq!(text(&chart[0], "/version"), env!("CARGO_PKG_VERSION"));
     assert_eq!(text(&chart[0], "/appVersion"), env!("CARGO_PKG_VERSION"));
+}
+
+#[test]
+fn what_the_chart_creates_has_the_common_labels() {
+    for document in documents(&succeed(&mut template(&["--values", &values("values-full.yaml")]))) {
+        let name = text(&document, "/metadata/name");
+        // The user's own objects are the user's own.
+        if !["confidence-operator-extra", "confidence-operator-text"].contains(&name) {
+            let labels = [&document["metadata"]["labels"], &document["spec"]["template"]["metadata"]["labels"]];
+            for labels in labels.into_iter().filter(|it| !it.is_null()) {
+                assert_eq!(labels["cost-centre"], "platform", "{} {name}", text(&document, "/kind"));
+            }
+            assert!(document["metadata"]["labels"].is_object(), "{} {name} has no labels", text(&document, "/kind"));
+        }
+    }
 }
 
 #[test]

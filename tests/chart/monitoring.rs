@@ -1,8 +1,9 @@
 //! Alerts and dashboard: sound, tested, documented, and about metrics that exist.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use testbed::Tool;
 
 use super::support::{chart, documents, repository, succeed, template, text, tool, values};
@@ -93,6 +94,67 @@ fn metrics_of(query: &str) -> Vec<String> {
     let names = words.filter_map(|word| word.strip_prefix("confidence_operator_"));
     let suffixes = ["_total", "_bucket", "_sum", "_count"];
     names.map(|name| suffixes.iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name).to_owned()).collect()
+}
+
+/// The rule as the chart renders it for a release in a namespace, as a rule file of Prometheus, which takes JSON too.
+fn rendered_rule(namespace: &str, folder: &Path) -> PathBuf {
+    let rendered = succeed(&mut template(&[
+        "--namespace",
+        namespace,
+        "--set",
+        "metrics.prometheusRule.enabled=true",
+        "--show-only",
+        "templates/monitoring/prometheusrule.yaml",
+    ]));
+    let file = folder.join(format!("{namespace}.yaml"));
+    std::fs::write(&file, documents(&rendered).remove(0)["spec"].to_string()).unwrap();
+    file
+}
+
+/// The cases of the alerts, for another rule file and with other expectations.
+fn run_cases(rules: &Path, mut expect: impl FnMut(&mut Vec<Value>)) {
+    let mut cases = documents(&std::fs::read_to_string(repository("tests/chart/alerts.test.yaml")).unwrap()).remove(0);
+    cases["rule_files"] = json!([rules]);
+    for case in cases["tests"].as_array_mut().unwrap() {
+        expect(case["alert_rule_test"].as_array_mut().unwrap());
+    }
+    let file = rules.with_extension("test.yaml");
+    std::fs::write(&file, cases.to_string()).unwrap();
+    succeed(tool(Tool::Promtool).args(["test", "rules"]).arg(file));
+}
+
+#[test]
+fn the_alerts_of_a_release_speak_of_its_own_namespace_and_of_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let absent = |test: &Value| test["alertname"] == "ConfidenceOperatorAbsent";
+    // All series of the cases are of a release in the namespace co.
+    let own = rendered_rule("co", dir.path());
+    succeed(tool(Tool::Promtool).args(["check", "rules", "--lint-fatal"]).arg(&own));
+    run_cases(&own, |tests| {
+        for alert in tests.iter_mut().filter(|it| absent(it)).filter_map(|it| it["exp_alerts"].get_mut(0)) {
+            // Where nothing is there, its namespace can be known only from the question.
+            alert["exp_labels"]["namespace"] = json!("co");
+        }
+    });
+    run_cases(&rendered_rule("elsewhere", dir.path()), |tests| {
+        tests.retain(|it| !absent(it));
+        for test in tests {
+            test["exp_alerts"] = json!([]);
+        }
+    });
+}
+
+#[test]
+fn every_metric_that_an_installed_alert_asks_for_is_that_of_the_releases_namespace() {
+    let dir = tempfile::tempdir().unwrap();
+    let rules = std::fs::read_to_string(rendered_rule("co", dir.path())).unwrap();
+    let rules: Value = serde_json::from_str(&rules).unwrap();
+    for rule in rules["groups"].as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap()) {
+        for asked in text(rule, "/expr").split("confidence_operator_").skip(1) {
+            let (_, selector) = asked.split_once(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap();
+            assert!(selector.starts_with("namespace=\"co\""), "{rule:#}");
+        }
+    }
 }
 
 #[test]

@@ -1,8 +1,12 @@
 //! What the chart refuses before anything is installed, and that it says so to a person.
 
 use serde_json::Value;
+use testbed::Tool;
 
-use super::support::{chart, documents, fail, succeed, template, text, values};
+use super::support::{SETS, chart, documents, fail, succeed, template, text, tool, values};
+
+const ONE_REPLICA: &str = "replicaCount=1";
+const NO_MAXIMUM: &str = "podDisruptionBudget.maxUnavailable=";
 
 /// Values, and a part of what is said about them.
 const REFUSED: &[(&[&str], &str)] = &[
@@ -15,6 +19,11 @@ const REFUSED: &[(&[&str], &str)] = &[
     (&["confidence.requestsPerSecond=0"], "at '/confidence/requestsPerSecond': minimum: got 0, want 1"),
     (&["confidence.interval=10"], "at '/confidence/interval': got number, want string"),
     (&["confidence.interval=ten"], "at '/confidence/interval': 'ten' does not match pattern"),
+    (&["confidence.interval=9999999999h"], "at '/confidence/interval': '9999999999h' does not match pattern"),
+    (&["confidence.interval=999ms"], "confidence.interval: 999ms is shorter than 1s"),
+    (&["confidence.lastSeenResolution=0h0m"], "confidence.lastSeenResolution: 0h0m is shorter than 1s"),
+    (&["leaderElection.leaseDuration=14s999ms"], "leaderElection.leaseDuration: 14s999ms is shorter than 15s"),
+    (&["leaderElection.leaseDuration=0.004h"], "leaderElection.leaseDuration: 0.004h is shorter than 15s"),
     (&["confidence.url=iam.example.com"], "at '/confidence/url': 'iam.example.com' does not match pattern"),
     (&["confidence.observe=write"], "at '/confidence/observe': value must be one of"),
     (&["credentials.type=password"], "at '/credentials/type': value must be one of 'client', 'token'"),
@@ -25,7 +34,7 @@ const REFUSED: &[(&[&str], &str)] = &[
     (&["watchNamespaces=checkout"], "at '/watchNamespaces': got string, want array"),
     (&["image.digest=latest"], "at '/image/digest': 'latest' does not match pattern"),
     (&["image.pullPolicy=Sometimes"], "at '/image/pullPolicy': value must be one of"),
-    (&["terminationGracePeriodSeconds=5"], "at '/terminationGracePeriodSeconds': minimum: got 5, want 10"),
+    (&["terminationGracePeriodSeconds=5"], "at '/terminationGracePeriodSeconds': minimum: got 5, want 20"),
     (&["resources.limits.memory=256MB"], "at '/resources/limits/memory': '256MB' does not match pattern"),
     (&["rbac.secrets.access=some"], "at '/rbac/secrets/access': value must be one of 'all', 'named', 'none'"),
     (&["rbac.secrets.named.checkout=confidence"], "at '/rbac/secrets/named/checkout': got string, want array"),
@@ -45,6 +54,15 @@ const REFUSED: &[(&[&str], &str)] = &[
     (&["confidence.url=http://iam.example.com"], "would send the token in the clear"),
     (&["confidence.tokenUrl=http://iam.example.com"], "would send the token in the clear"),
     (&["podDisruptionBudget.minAvailable=1"], "give minAvailable or maxUnavailable"),
+    (&["podDisruptionBudget.maxUnavailable="], "give minAvailable or maxUnavailable"),
+    (&["podDisruptionBudget.maxUnavailable=0"], "maxUnavailable 0 of 2 replicas lets no pod go"),
+    (&["podDisruptionBudget.maxUnavailable=0%"], "maxUnavailable 0% of 2 replicas lets no pod go"),
+    (&[ONE_REPLICA, "podDisruptionBudget.minAvailable=1", NO_MAXIMUM], "minAvailable 1 of 1 replicas lets no pod go"),
+    (&[ONE_REPLICA, "podDisruptionBudget.minAvailable=1%", NO_MAXIMUM], "minAvailable 1% of 1 replicas lets no pod go"),
+    (&["podDisruptionBudget.minAvailable=100%", NO_MAXIMUM], "minAvailable 100% of 2 replicas lets no pod go"),
+    (&["fullnameOverride=co.v1"], "at '/fullnameOverride': 'co.v1' does not match pattern"),
+    (&["fullnameOverride=1st"], "at '/fullnameOverride': '1st' does not match pattern"),
+    (&["nameOverride=co.v1"], "at '/nameOverride': 'co.v1' does not match pattern"),
     (&["rbac.secrets.access=named"], "named needs the names"),
     (&["rbac.secrets.named.checkout={a}"], "is used with rbac.secrets.access=named only"),
     (
@@ -67,11 +85,66 @@ fn mistakes_in_values_are_refused_with_a_message_that_names_them() {
 }
 
 #[test]
+fn values_at_their_bounds_are_taken() {
+    let shortest = "leaderElection.leaseDuration=15s,confidence.interval=1000ms,terminationGracePeriodSeconds=20";
+    let longer = "leaderElection.leaseDuration=0.25m,confidence.interval=1m0.5s,confidence.lastSeenResolution=1h30m";
+    for fine in [
+        shortest,
+        longer,
+        "replicaCount=3,podDisruptionBudget.minAvailable=2,podDisruptionBudget.maxUnavailable=",
+        "replicaCount=3,podDisruptionBudget.minAvailable=66%,podDisruptionBudget.maxUnavailable=",
+        "replicaCount=1",
+        "replicaCount=1,podDisruptionBudget.enabled=false,podDisruptionBudget.maxUnavailable=0",
+        // Nothing runs, so nothing can be in the way of a drain.
+        "replicaCount=0",
+        "fullnameOverride=co-v1",
+    ] {
+        succeed(&mut template(&["--set", fine]));
+    }
+}
+
+#[test]
+fn a_release_gets_names_that_a_service_can_have_or_is_told_why_not() {
+    let named = |release: &str| {
+        let mut helm = tool(Tool::Helm);
+        helm.args(["template", release]).arg(chart());
+        helm
+    };
+    let rendered = documents(&succeed(&mut named("co.v1")));
+    let service = rendered.iter().find(|it| text(it, "/kind") == "Service").unwrap();
+    assert_eq!(text(service, "/metadata/name"), "co-v1-confidence-operator-metrics");
+    let told = fail(&mut named("1st"));
+    assert!(told.contains("fullnameOverride: the name 1st-confidence-operator begins with a digit"), "{told}");
+    succeed(named("1st").args(["--set", "metrics.service.enabled=false"]));
+}
+
+#[test]
 fn the_schema_knows_every_value_and_no_other_and_is_closed_everywhere() {
     let schema: Value = serde_json::from_slice(&std::fs::read(chart().join("values.schema.json")).unwrap()).unwrap();
     let values = documents(&std::fs::read_to_string(chart().join("values.yaml")).unwrap()).remove(0);
     // Those of umbrella charts: they come from outside.
     same_keys(&schema, &values, "", &["global", "enabled"]);
+}
+
+#[test]
+fn every_value_is_tested_in_another_than_its_default_position() {
+    let read = |path: &str| documents(&std::fs::read_to_string(chart().join(path)).unwrap()).remove(0);
+    let sets = SETS.map(|file| read(&format!("tests/{file}")));
+    let untested: Vec<_> = switches(&read("values.yaml"), "")
+        .into_iter()
+        .filter(|(path, default)| !sets.iter().any(|set| set.pointer(path).is_some_and(|value| value != default)))
+        .map(|(path, _)| path)
+        .collect();
+    assert!(untested.is_empty(), "in none of {SETS:?}: {untested:#?}");
+}
+
+/// Each value by its path. What Kubernetes defines is one value, whatever is in it.
+fn switches(values: &Value, path: &str) -> Vec<(String, Value)> {
+    const WHOLE: &[&str] = &["/podSecurityContext", "/securityContext", "/nodeSelector", "/metrics/dashboard/labels"];
+    match values.as_object().filter(|it| !it.is_empty() && !WHOLE.contains(&path)) {
+        Some(object) => object.iter().flat_map(|(name, value)| switches(value, &format!("{path}/{name}"))).collect(),
+        None => vec![(path.to_owned(), values.clone())],
+    }
 }
 
 fn same_keys(schema: &Value, values: &Value, path: &str, foreign: &[&str]) {

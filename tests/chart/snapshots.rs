@@ -1,4 +1,5 @@
-//! What the chart renders, whole: for the default values, for all of them changed, and for a team without cluster rights.
+//! What the chart renders, whole: for the default values, for all of them changed (in two sets, as some exclude others), and
+//! for a team without cluster rights.
 
 use super::support::{succeed, template, values};
 
@@ -17,6 +18,11 @@ fn default_values() {
 #[test]
 fn full_values() {
     insta::assert_snapshot!(rendered(&["--values", &values("values-full.yaml")]));
+}
+
+#[test]
+fn other_values() {
+    insta::assert_snapshot!(rendered(&["--values", &values("values-other.yaml")]));
 }
 
 #[test]

@@ -9,6 +9,9 @@ use testbed::Tool;
 /// The namespace of the tests' releases, and their name.
 pub const RELEASE: &str = "confidence-operator";
 
+/// The sets of values that the chart is tested with, besides its defaults.
+pub const SETS: [&str; 3] = ["values-full.yaml", "values-other.yaml", "values-namespaced.yaml"];
+
 /// A path within the repository.
 pub fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)

@@ -97,7 +97,9 @@ fn rules(schema: &Value) -> Vec<String> {
         }
     }
     for rule in schema["x-kubernetes-validations"].as_array().into_iter().flatten() {
-        rules.push(format!("Checked: {}.", rule["message"].as_str().unwrap_or_default().trim_end_matches(['.', ' '])));
+        let message = rule["message"].as_str().unwrap_or_default();
+        // One that ends in a full stop may mean the character.
+        rules.push(format!("Checked: {message}{}", if message.ends_with('.') { "" } else { "." }));
     }
     rules
 }

@@ -28,6 +28,16 @@ fn the_api_reference_is_the_one_that_the_crd_describes() {
 }
 
 #[test]
+fn the_api_reference_keeps_the_full_stop_that_a_message_means_as_a_character() {
+    let crd = confidence_operator::api::ConfidenceClientCredential::crd();
+    let reference = api_reference::of(&crd);
+    for message in ["letters, digits, - _ and .", "lower case letters, digits, - and ."] {
+        assert!(reference.contains(&format!(" {message} |")), "{message}");
+    }
+    assert!(!reference.contains(".. "));
+}
+
+#[test]
 fn the_patch_for_argo_cd_carries_the_health_check() {
     let key = "resource.customizations.health.iam.confidence.dev_ConfidenceClientCredential";
     let indented = |line: &str| if line.is_empty() { "\n".to_owned() } else { format!("    {line}\n") };

@@ -9,10 +9,12 @@
 {{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" }}
 {{- else }}
 {{- $name := include "co.name" . }}
-{{- if contains $name .Release.Name }}
-{{- .Release.Name | trunc 63 | trimSuffix "-" }}
+{{- /* A release may have dots in its name, and a Service may not. */}}
+{{- $release := .Release.Name | replace "." "-" }}
+{{- if contains $name $release }}
+{{- $release | trunc 63 | trimSuffix "-" }}
 {{- else }}
-{{- printf "%s-%s" .Release.Name $name | trunc 63 | trimSuffix "-" }}
+{{- printf "%s-%s" $release $name | trunc 63 | trimSuffix "-" }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -94,8 +96,32 @@ securityContext:
 {{- end }}
 {{- end }}
 
+{{/* The seconds of a duration such as 1h30m. */}}
+{{- define "co.seconds" -}}
+{{- $units := dict "ns" 0.000000001 "us" 0.000001 "µs" 0.000001 "ms" 0.001 "s" 1.0 "m" 60.0 "h" 3600.0 }}
+{{- $seconds := 0.0 }}
+{{- range regexFindAll "[0-9.]+[a-zµ]+" . -1 }}
+{{- $unit := regexFind "[a-zµ]+$" . }}
+{{- $seconds = addf $seconds (mulf (trimSuffix $unit . | float64) (get $units $unit)) }}
+{{- end }}
+{{- $seconds }}
+{{- end }}
+
 {{/* What goes wrong in a cluster only later, said now. Types and typos are values.schema.json's. */}}
 {{- define "co.validate" -}}
+{{- $durations := list
+  (dict "value" "confidence.interval" "is" .Values.confidence.interval "least" 1)
+  (dict "value" "confidence.lastSeenResolution" "is" .Values.confidence.lastSeenResolution "least" 1)
+  (dict "value" "leaderElection.leaseDuration" "is" .Values.leaderElection.leaseDuration "least" 15)
+}}
+{{- range $durations }}
+{{- if lt (include "co.seconds" .is | float64) (float64 .least) }}
+{{- fail (printf "%s: %s is shorter than %ds, and the operator would not start" .value .is .least) }}
+{{- end }}
+{{- end }}
+{{- if and .Values.metrics.service.enabled (regexMatch "^[0-9]" (include "co.fullname" .)) }}
+{{- fail (printf "fullnameOverride: the name %s begins with a digit, and that of a Service may not: give another" (include "co.fullname" .)) }}
+{{- end }}
 {{- if and (gt (int .Values.replicaCount) 1) (not .Values.leaderElection.enabled) }}
 {{- fail "replicaCount: more than one replica needs leaderElection.enabled=true, or they would all write to Confidence" }}
 {{- end }}
@@ -126,8 +152,25 @@ securityContext:
 {{- end }}
 {{- end }}
 {{- with .Values.podDisruptionBudget }}
-{{- if and .enabled (not (kindIs "invalid" .minAvailable)) (ne (toString .minAvailable) "") (not (kindIs "invalid" .maxUnavailable)) (ne (toString .maxUnavailable) "") }}
+{{- if .enabled }}
+{{- $minimum := kindIs "invalid" .minAvailable | ternary "" (toString .minAvailable) }}
+{{- $maximum := kindIs "invalid" .maxUnavailable | ternary "" (toString .maxUnavailable) }}
+{{- if eq (empty $minimum) (empty $maximum) }}
 {{- fail "podDisruptionBudget: give minAvailable or maxUnavailable; set the other to \"\"" }}
+{{- end }}
+{{- $replicas := int $.Values.replicaCount }}
+{{- if $minimum }}
+{{- $stay := int $minimum }}
+{{- if hasSuffix "%" $minimum }}
+{{- /* As the API server counts it: rounded up. */}}
+{{- $stay = div (add (mul (trimSuffix "%" $minimum | int) $replicas) 99) 100 | int }}
+{{- end }}
+{{- if and (gt $replicas 0) (ge $stay $replicas) }}
+{{- fail (printf "podDisruptionBudget: minAvailable %s of %d replicas lets no pod go, and no node could be drained" $minimum $replicas) }}
+{{- end }}
+{{- else if and (gt $replicas 0) (eq (trimSuffix "%" $maximum | int) 0) }}
+{{- fail (printf "podDisruptionBudget: maxUnavailable %s of %d replicas lets no pod go, and no node could be drained" $maximum $replicas) }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- with .Values.rbac.secrets }}

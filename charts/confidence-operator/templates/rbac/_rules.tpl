@@ -8,11 +8,11 @@
 # Their status: to say how they stand.
 - apiGroups: [iam.confidence.dev]
   resources: [confidenceclientcredentials/status]
-  verbs: [get, patch, update]
+  verbs: [patch]
 # Events: to say what changed.
 - apiGroups: [events.k8s.io]
   resources: [events]
-  verbs: [create, patch]
+  verbs: [create]
 {{- if eq .Values.rbac.secrets.access "all" }}
 # Secrets: to read those that spec.clientSecret names, and to notice that they changed (watched by their metadata alone).
 - apiGroups: [""]

@@ -1,0 +1,66 @@
+//! What keeps the repository itself in order: CI runs what a contributor runs, and whatever pins a version is kept up to date.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn yaml(path: &str) -> Value {
+    serde_saphyr::from_str(&fs::read_to_string(root().join(path)).unwrap()).unwrap()
+}
+
+/// The files of the repository, as far as they are not made by a build.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let (folders, mut found): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let made = ["target", ".git", "node_modules"];
+    let folders = folders.iter().filter(|path| !made.iter().any(|name| path.ends_with(name)));
+    found.extend(folders.flat_map(|folder| files(folder)));
+    found
+}
+
+#[test]
+fn whatever_pins_a_version_is_kept_up_to_date() {
+    let ecosystem_of = |path: &Path| match path.file_name().unwrap().to_str().unwrap() {
+        "Cargo.lock" => Some("cargo"),
+        "go.mod" => Some("gomod"),
+        "package-lock.json" => Some("npm"),
+        "Dockerfile" => Some("docker"),
+        "hadolint.txt" => Some("pip"),
+        _ if path.parent().unwrap().ends_with(".github/workflows") => Some("github-actions"),
+        _ => None,
+    };
+    let dependabot = yaml(".github/dependabot.yml");
+    let covered = |ecosystem: &str, folder: &str| {
+        dependabot["updates"].as_array().unwrap().iter().filter(|it| it["package-ecosystem"] == ecosystem).any(|it| {
+            let listed = it["directories"].as_array().into_iter().flatten().chain(it.get("directory"));
+            listed.filter_map(Value::as_str).any(|it| match it.strip_suffix("/*") {
+                Some(parent) => folder.rsplit_once('/').is_some_and(|(of, _)| of == parent),
+                None => it == folder,
+            })
+        })
+    };
+    let pinning: Vec<_> = files(root()).into_iter().filter_map(|path| Some((ecosystem_of(&path)?, path))).collect();
+    assert!(pinning.len() > 10, "{pinning:?}");
+    for (ecosystem, path) in pinning {
+        let folder = path.parent().unwrap().strip_prefix(root()).unwrap().display();
+        // Workflows are looked for where GitHub wants them.
+        let folder = if ecosystem == "github-actions" { "/".to_owned() } else { format!("/{folder}") };
+        assert!(covered(ecosystem, &folder), "{ecosystem} in {folder}: not in .github/dependabot.yml");
+    }
+}
+
+#[test]
+fn github_runs_what_a_contributor_runs_and_may_only_read() {
+    let workflow = yaml(".github/workflows/ci.yaml");
+    assert_eq!(workflow["permissions"], serde_json::json!({"contents": "read"}));
+    let steps = workflow["jobs"]["check"]["steps"].as_array().unwrap();
+    assert!(steps.iter().any(|step| step["run"] == ".ci/run"));
+    let go = steps.iter().find(|step| step["uses"].as_str().is_some_and(|it| it.starts_with("actions/setup-go@")));
+    assert_eq!(go.unwrap()["with"]["go-version-file"], "controlplane/go.mod");
+}
