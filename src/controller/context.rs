@@ -10,8 +10,8 @@ use kube::runtime::reflector::Store;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::drafts::Drafts;
-use super::events::{self, Events};
+use super::drafts::{Drafts, Wanted};
+use super::events::Events;
 use super::index::Index;
 use super::key::Key;
 use super::lock;
@@ -20,8 +20,8 @@ use super::memory::{Memory, Wake};
 use super::observe::{ObserveMode, Reading};
 use super::outcome::{Help, Problem};
 use super::schedule::account_wait;
+use crate::api::ConfidenceClientCredential;
 use crate::api::condition::Reason;
-use crate::api::{ConfidenceClientCredential, ConfidenceClientCredentialStatus};
 use crate::confidence::{AccountState, Confidence, WriteGuard};
 use crate::health::Progress;
 use crate::metrics::ControllerMetrics;
@@ -216,14 +216,8 @@ impl Context {
     }
 
     /// Sets a status down to be written, with the events to be told then.
-    pub(super) fn write_status(
-        &self,
-        key: &Key,
-        object: &Arc<ConfidenceClientCredential>,
-        status: ConfidenceClientCredentialStatus,
-        events: Vec<events::Draft>,
-    ) {
-        if self.drafts.put(key, object, status, events) {
+    pub(super) fn write_status(&self, key: &Key, object: &Arc<ConfidenceClientCredential>, wanted: Wanted) {
+        if self.drafts.put(key, object, wanted) {
             let _ = self.writer.unbounded_send(key.clone());
         }
     }

@@ -12,7 +12,7 @@ use kube::ResourceExt;
 use tokio::sync::Notify;
 
 use super::key::Key;
-use super::{events, lock};
+use super::{PassId, events, lock};
 use crate::api::{ConfidenceClientCredential, ConfidenceClientCredentialStatus as Status};
 
 /// The drafts of all resources.
@@ -37,11 +37,14 @@ struct Entry {
     failures: u32,
 }
 
+/// What a pass found out.
 #[derive(Debug)]
-struct Wanted {
-    status: Status,
+pub(super) struct Wanted {
+    pub(super) status: Status,
     /// To be told once the status is written.
-    events: Vec<events::Draft>,
+    pub(super) events: Vec<events::Draft>,
+    /// The pass, for the log.
+    pub(super) pass: PassId,
 }
 
 #[derive(Debug)]
@@ -64,6 +67,8 @@ pub(super) struct Job {
     pub(super) before: Status,
     /// The status that it is to have.
     pub(super) after: Status,
+    /// The pass that found it out.
+    pub(super) pass: PassId,
 }
 
 /// What remains to be done after a write.
@@ -85,13 +90,7 @@ impl Drafts {
     }
 
     /// Sets down what a status is to say. Tells whether a writer is to be called.
-    pub(super) fn put(
-        &self,
-        key: &Key,
-        object: &Arc<ConfidenceClientCredential>,
-        status: Status,
-        mut events: Vec<events::Draft>,
-    ) -> bool {
+    pub(super) fn put(&self, key: &Key, object: &Arc<ConfidenceClientCredential>, mut wanted: Wanted) -> bool {
         let mut entries = lock(&self.entries);
         let entry = entries.entry(key.clone()).or_insert_with(|| Entry::new(object));
         if entry.object.metadata.uid != object.metadata.uid {
@@ -100,9 +99,9 @@ impl Drafts {
         }
         entry.object = Arc::clone(object);
         if let Some(before) = entry.wanted.take() {
-            events.splice(0..0, before.events);
+            wanted.events.splice(0..0, before.events);
         }
-        entry.wanted = Some(Wanted { status, events });
+        entry.wanted = Some(wanted);
         !std::mem::replace(&mut entry.in_hand, true)
     }
 
@@ -118,7 +117,13 @@ impl Drafts {
             return None;
         };
         let (before, version) = written(Some(entry), &entry.object);
-        Some(Job { object: Arc::clone(&entry.object), version, before, after: wanted.status.clone() })
+        Some(Job {
+            object: Arc::clone(&entry.object),
+            version,
+            before,
+            after: wanted.status.clone(),
+            pass: wanted.pass,
+        })
     }
 
     /// A write was taken: over these versions, and this one came of it.

@@ -25,6 +25,7 @@ mod secrets;
 mod watch;
 
 use std::convert::Infallible;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -32,6 +33,7 @@ use kube::runtime::controller::Action;
 use tracing::Instrument;
 use tracing::field::Empty;
 
+use self::drafts::Wanted;
 use self::key::Key;
 use self::memory::Turn;
 use self::observe::Demand;
@@ -47,6 +49,16 @@ pub use self::run::{Stopped, run};
 
 /// For so many intervals a look is good enough to plan from.
 const LOOKS_LAST: u32 = 2;
+
+/// Tells the passes in the log apart.
+#[derive(Clone, Copy, Debug)]
+struct PassId(u32);
+
+impl fmt::Display for PassId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}", self.0)
+    }
+}
 
 /// One turn of the queue: goes on if the resource is due, and says when it is due next.
 async fn reconcile(object: Arc<ConfidenceClientCredential>, context: Arc<Context>) -> Result<Action, Infallible> {
@@ -74,16 +86,16 @@ async fn reconcile(object: Arc<ConfidenceClientCredential>, context: Arc<Context
 
 /// A pass, and what it leads to.
 async fn turn(object: &Arc<ConfidenceClientCredential>, key: &Key, demand: Demand, context: &Context) -> Next {
-    let id = format!("{:08x}", fastrand::u32(..));
+    let id = PassId(fastrand::u32(..));
     let work = async {
         let outcome = context.metrics.measured(pass(object, key, demand, context)).await;
         count(&outcome, context);
         tracing::Span::current().record("outcome", outcome.label());
-        report(object, key, &outcome, context);
+        report(object, key, id, &outcome, context);
         next(&outcome, context)
     };
     // Every line of a pass carries its id, so that the passes over one resource can be told apart.
-    let span = tracing::info_span!("pass", id, namespace = &*key.namespace, resource = &*key.name, outcome = Empty);
+    let span = tracing::info_span!("pass", %id, namespace = &*key.namespace, resource = &*key.name, outcome = Empty);
     work.instrument(span).await
 }
 
@@ -131,7 +143,7 @@ fn own(object: &ConfidenceClientCredential, key: &Key, context: &Context) -> Res
 }
 
 /// Sets down what the status is to say, if that is something else than what it says.
-fn report(object: &Arc<ConfidenceClientCredential>, key: &Key, outcome: &Outcome, context: &Context) {
+fn report(object: &Arc<ConfidenceClientCredential>, key: &Key, pass: PassId, outcome: &Outcome, context: &Context) {
     if let Outcome::Failed(problem) = outcome
         && (problem.help == Help::Nobody || context.is_too_soon_to_tell(key, problem))
     {
@@ -143,7 +155,7 @@ fn report(object: &Arc<ConfidenceClientCredential>, key: &Key, outcome: &Outcome
     let after = report::next_status(&before, &facts, outcome);
     if after != before {
         let events = events::drafts(&before, &after, outcome);
-        context.write_status(key, &newest, after, events);
+        context.write_status(key, &newest, Wanted { status: after, events, pass });
     }
 }
 

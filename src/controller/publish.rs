@@ -11,6 +11,7 @@ use kube::core::Request;
 use kube::{Api, Resource, ResourceExt};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use tracing::Instrument;
 
 use super::Context;
 use super::drafts::{Job, Rest};
@@ -90,24 +91,29 @@ pub(super) async fn run(context: &Context, keys: &mut UnboundedReceiver<Key>) {
 async fn write(key: Key, context: &Context) -> (Key, Result<bool, Duration>) {
     let Some(job) = context.drafts.job(&key) else { return (key, Ok(false)) };
     let _working = context.progress.begin();
-    let result = match publish(&job, context).await {
+    let span = tracing::info_span!("status", id = %job.pass, namespace = &*key.namespace, resource = &*key.name);
+    let result = carry_out(&key, &job, context).instrument(span).await;
+    (key, result)
+}
+
+async fn carry_out(key: &Key, job: &Job, context: &Context) -> Result<bool, Duration> {
+    match publish(job, context).await {
         Ok(End::Written { over, version }) => {
             context.metrics.status_written();
-            let Rest { events, again } = context.drafts.written(&key, &job, over, version);
+            let Rest { events, again } = context.drafts.written(key, job, over, version);
             // Told only by the replica that works: another may by now.
             if context.guard.may_write() {
                 context.events.tell(&job.object, events).await;
             }
             Ok(again)
         }
-        Ok(End::Pointless) => Ok(context.drafts.drop_wanted(&key, &job)),
+        Ok(End::Pointless) => Ok(context.drafts.drop_wanted(key, job)),
         Err(error) => {
             context.metrics.kubernetes_error(Operation::WriteStatus);
-            tracing::warn!(resource = &*key.name, namespace = &*key.namespace, %error, "status not written");
-            Err(pause(context.drafts.failed(&key), &context.memory))
+            tracing::warn!(%error, "status not written");
+            Err(pause(context.drafts.failed(key), &context.memory))
         }
-    };
-    (key, result)
+    }
 }
 
 /// How long to wait after so many failures.

@@ -36,6 +36,10 @@ async fn an_outage_costs_each_resource_at_most_one_status_write_out_and_one_back
         world.until(id, |it| condition(it, "Ready").is_some_and(|(truth, _)| truth == "Unknown")).await;
     }
     let during = world.simulator.call_count() - began;
+    // A restart would mend nothing of it.
+    for endpoint in ["/livez", "/readyz"] {
+        assert_eq!(get(&operator, endpoint).await.0, 200, "{endpoint}");
+    }
     world.simulator.clear_faults();
     for id in &ids {
         world.until_reason(id, "InSync").await;

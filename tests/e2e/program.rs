@@ -9,7 +9,7 @@ use confidence_simulator::{CallKind, Config};
 use serde_json::{Value, json};
 use testbed::{Deadline, Process, Program, eventually};
 
-use crate::world::{PATIENCE, World, condition};
+use crate::world::{CLIENT, PATIENCE, World, condition};
 
 /// Gets a path from the operator's endpoints: the status and the text.
 pub async fn get(operator: &Process, path: &str) -> (u16, String) {
@@ -199,6 +199,42 @@ async fn the_endpoints_tell_that_it_is_alive_and_ready_and_what_it_did() {
     promtool.stdin.take().unwrap().write_all(as_prometheus_text(&metrics).as_bytes()).unwrap();
     let output = promtool.wait_with_output().unwrap();
     assert!(output.status.success(), "{}{metrics}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// What a line of the log says, whichever of the spans around it says it.
+fn said(line: &Value, field: &str) -> String {
+    let spans = line["spans"].as_array().into_iter().flatten();
+    let found = [line].into_iter().chain(spans).find_map(|it| it[field].as_str());
+    found.unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn at_info_each_write_is_one_line_that_says_what_was_written_and_a_quiet_resource_is_none() {
+    let world = World::new(Config::default()).await;
+    world.seed("logged");
+    let program = world.program().arg("--token-file").arg(world.file("token")).args(["--interval", "1s"]);
+    let operator = program.env("LOG_LEVEL", "info").env("LOG_FORMAT", "json").start().unwrap();
+    world.apply("logged", json!({"sdkType": "BACKEND"})).await;
+    world.until_reason("logged", "InSync").await;
+    let lines = || -> Vec<Value> { operator.lines().iter().map(|it| serde_json::from_str(it).unwrap()).collect() };
+    let updates: Vec<_> = lines().into_iter().filter(|it| it["message"] == "update").collect();
+    assert_eq!(updates.len(), 1, "{updates:?}");
+    let credential = format!("clients/{CLIENT}/credentials/logged");
+    for (field, expected) in [
+        ("level", "INFO"),
+        ("namespace", world.namespace.as_str()),
+        ("resource", "logged"),
+        ("credential", credential.as_str()),
+        ("update_mask", "sdk_type"),
+        ("outcome", "ok"),
+    ] {
+        assert_eq!(said(&updates[0], field), expected, "{field} in {}", updates[0]);
+    }
+    assert_eq!(said(&updates[0], "id").len(), 8, "{}", updates[0]);
+    let before = lines().len();
+    let looks = world.calls(CallKind::Get).len();
+    world.until_calls(|calls| calls.iter().filter(|call| call.kind == CallKind::Get).count() >= looks + 3).await;
+    assert_eq!(lines().len(), before, "{:?}", &lines()[before..]);
 }
 
 /// Promtool's linter reads the older text format, in which a family of counters is named with its suffix and there is no

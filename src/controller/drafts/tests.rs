@@ -26,6 +26,10 @@ fn event(note: &str) -> events::Draft {
     events::Draft { warning: false, reason: "Updated".to_owned(), action: "Update", note: note.to_owned() }
 }
 
+fn put(drafts: &Drafts, object: &Arc<ConfidenceClientCredential>, status: Status, events: Vec<events::Draft>) -> bool {
+    drafts.put(&key(), object, Wanted { status, events, pass: PassId(1) })
+}
+
 fn is_empty(drafts: &Drafts) -> bool {
     lock(&drafts.entries).is_empty()
 }
@@ -39,11 +43,11 @@ fn write(drafts: &Drafts, came: &str) -> Rest {
 fn until_the_watch_shows_it_what_was_written_is_the_status_and_its_version_is_written_over() {
     let drafts = Drafts::default();
     let old = object("1", Some("old"));
-    assert!(drafts.put(&key(), &old, says("new"), Vec::new()));
+    assert!(put(&drafts, &old, says("new"), Vec::new()));
     assert_eq!(drafts.current(&key(), &old), says("new"));
     assert_eq!(write(&drafts, "2"), Rest { events: Vec::new(), again: false });
     assert_eq!(drafts.current(&key(), &old), says("new"));
-    drafts.put(&key(), &old, says("newer"), Vec::new());
+    put(&drafts, &old, says("newer"), Vec::new());
     let job = drafts.job(&key()).unwrap();
     assert_eq!((job.before, job.version.as_deref(), job.after), (says("new"), Some("2"), says("newer")));
 }
@@ -52,7 +56,7 @@ fn until_the_watch_shows_it_what_was_written_is_the_status_and_its_version_is_wr
 fn nothing_is_kept_once_the_watch_has_shown_it_in_whichever_order_answer_and_watch_come() {
     for watch_is_first in [false, true] {
         let drafts = Drafts::default();
-        drafts.put(&key(), &object("1", None), says("new"), Vec::new());
+        put(&drafts, &object("1", None), says("new"), Vec::new());
         let shown = object("2", Some("new"));
         if watch_is_first {
             drafts.seen(&key(), &shown);
@@ -69,9 +73,9 @@ fn nothing_is_kept_once_the_watch_has_shown_it_in_whichever_order_answer_and_wat
 fn a_status_that_moves_on_during_the_write_is_written_again_and_no_event_is_lost_or_told_twice() {
     let drafts = Drafts::default();
     let object = object("1", None);
-    assert!(drafts.put(&key(), &object, says("a"), vec![event("1")]));
+    assert!(put(&drafts, &object, says("a"), vec![event("1")]));
     let job = drafts.job(&key()).unwrap();
-    assert!(!drafts.put(&key(), &object, says("b"), vec![event("2")]), "the writer has it in hand");
+    assert!(!put(&drafts, &object, says("b"), vec![event("2")]), "the writer has it in hand");
     let rest = drafts.written(&key(), &job, vec![Some("1".to_owned())], Some("2".to_owned()));
     assert_eq!(rest, Rest { events: vec![event("1"), event("2")], again: true });
     let job = drafts.job(&key()).unwrap();
@@ -83,8 +87,8 @@ fn a_status_that_moves_on_during_the_write_is_written_again_and_no_event_is_lost
 fn several_passes_before_a_write_cost_one() {
     let drafts = Drafts::default();
     let object = object("1", None);
-    assert!(drafts.put(&key(), &object, says("a"), vec![event("1")]));
-    assert!(!drafts.put(&key(), &object, says("b"), vec![event("2")]));
+    assert!(put(&drafts, &object, says("a"), vec![event("1")]));
+    assert!(!put(&drafts, &object, says("b"), vec![event("2")]));
     assert_eq!(write(&drafts, "2").events, [event("1"), event("2")]);
     assert!(drafts.job(&key()).is_none());
 }
@@ -93,7 +97,7 @@ fn several_passes_before_a_write_cost_one() {
 fn a_write_that_failed_stays_to_be_written() {
     let drafts = Drafts::default();
     let object = object("1", Some("old"));
-    drafts.put(&key(), &object, says("a"), Vec::new());
+    put(&drafts, &object, says("a"), Vec::new());
     drafts.job(&key()).unwrap();
     assert_eq!((drafts.failed(&key()), drafts.failed(&key())), (1, 2));
     assert_eq!(drafts.current(&key(), &object), says("a"));
@@ -103,13 +107,13 @@ fn a_write_that_failed_stays_to_be_written() {
 #[test]
 fn another_resource_of_the_same_name_gets_nothing_of_the_first_ones() {
     let drafts = Drafts::default();
-    drafts.put(&key(), &object("1", None), says("a"), vec![event("1")]);
+    put(&drafts, &object("1", None), says("a"), vec![event("1")]);
     let job = drafts.job(&key()).unwrap();
     let mut other = ConfidenceClientCredential::clone(&object("9", None));
     other.metadata.uid = Some("other".to_owned());
     let other = Arc::new(other);
     assert_eq!(drafts.current(&key(), &other), Status::default());
-    drafts.put(&key(), &other, says("b"), Vec::new());
+    put(&drafts, &other, says("b"), Vec::new());
     let rest = drafts.written(&key(), &job, vec![Some("1".to_owned())], Some("2".to_owned()));
     assert!(rest.events.is_empty());
     let job = drafts.job(&key()).unwrap();
@@ -126,11 +130,11 @@ fn recreated() -> Arc<ConfidenceClientCredential> {
 fn whoever_writes_for_a_resource_that_went_goes_on_with_the_one_that_came_in_its_place() {
     for taken in [false, true] {
         let drafts = Drafts::default();
-        assert!(drafts.put(&key(), &object("1", None), says("of the first"), Vec::new()));
+        assert!(put(&drafts, &object("1", None), says("of the first"), Vec::new()));
         let job = drafts.job(&key()).unwrap();
         drafts.forget(&key());
         let second = recreated();
-        assert!(!drafts.put(&key(), &second, says("of the second"), Vec::new()), "there is a writer");
+        assert!(!put(&drafts, &second, says("of the second"), Vec::new()), "there is a writer");
         let again = if taken {
             drafts.written(&key(), &job, vec![Some("1".to_owned())], Some("2".to_owned())).again
         } else {
@@ -148,9 +152,9 @@ fn whoever_writes_for_a_resource_that_went_goes_on_with_the_one_that_came_in_its
 #[test]
 fn a_status_that_moved_on_is_written_even_if_what_was_in_hand_was_pointless() {
     let drafts = Drafts::default();
-    drafts.put(&key(), &object("1", None), says("old"), Vec::new());
+    put(&drafts, &object("1", None), says("old"), Vec::new());
     let job = drafts.job(&key()).unwrap();
-    drafts.put(&key(), &object("1", None), says("new"), Vec::new());
+    put(&drafts, &object("1", None), says("new"), Vec::new());
     assert!(drafts.drop_wanted(&key(), &job));
     let job = drafts.job(&key()).unwrap();
     assert_eq!(job.after, says("new"));
@@ -161,7 +165,7 @@ fn a_status_that_moved_on_is_written_even_if_what_was_in_hand_was_pointless() {
 #[test]
 fn a_writer_finds_nothing_left_of_a_resource_that_is_gone() {
     let drafts = Drafts::default();
-    drafts.put(&key(), &object("1", None), says("new"), Vec::new());
+    put(&drafts, &object("1", None), says("new"), Vec::new());
     drafts.forget(&key());
     assert!(drafts.job(&key()).is_none());
     assert!(is_empty(&drafts));
@@ -171,7 +175,7 @@ fn a_writer_finds_nothing_left_of_a_resource_that_is_gone() {
 async fn the_end_waits_for_what_is_to_be_written() {
     let drafts = Drafts::default();
     drafts.all_written().await;
-    drafts.put(&key(), &object("1", None), says("a"), Vec::new());
+    put(&drafts, &object("1", None), says("a"), Vec::new());
     let waiting = drafts.all_written();
     futures::pin_mut!(waiting);
     assert!(futures::poll!(&mut waiting).is_pending());
