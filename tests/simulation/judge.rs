@@ -1,5 +1,7 @@
 //! The invariants: what must hold at each call and at each write, whatever else happens.
 
+mod budget;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,15 +11,13 @@ use confidence_simulator::Credential;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use self::budget::Sent;
 use crate::api::{ApiServer, Kind, Write};
 use crate::history::{History, Sights, differing, found, may_be_written, wanted};
 use crate::record::Record;
 
 /// The budget that the replicas are given, in requests a second.
 pub const RATE: u32 = 10;
-
-/// What may come at once, beside what the rate allows.
-const AT_ONCE: f64 = 8.0;
 
 /// A process of a replica: each restart is another.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,7 +52,7 @@ pub struct Judge {
 struct Seen {
     history: History,
     sights: BTreeMap<(Process, String), Sights>,
-    sent: BTreeMap<Process, Vec<Instant>>,
+    sent: BTreeMap<Process, Sent>,
     closed_until: BTreeMap<Process, Instant>,
     updates: usize,
     statuses: usize,
@@ -81,17 +81,8 @@ impl Judge {
     pub fn leaves(&self, process: &Process) {
         let now = Instant::now();
         self.with(|seen| {
-            let sent = seen.sent.entry(process.clone()).or_default();
-            sent.push(now);
-            let too_many = (0..sent.len()).rev().find(|first| {
-                #[allow(clippy::cast_precision_loss)] // a handful
-                let count = (sent.len() - first) as f64;
-                count > AT_ONCE + 1.0 + f64::from(RATE) * (now - sent[*first]).as_secs_f64()
-            });
-            if let Some(first) = too_many {
-                let count = sent.len() - first;
-                self.record
-                    .wrong(format_args!("{process}: {count} calls in {:?} are over the budget", now - sent[first]));
+            if let Some(broken) = seen.sent.entry(process.clone()).or_default().leaves(RATE, now) {
+                self.record.wrong(format_args!("{process}: {broken}"));
             }
             if seen.closed_until.get(process).is_some_and(|until| now < *until) {
                 self.record.wrong(format_args!("{process}: a call while the server asked to wait"));
