@@ -172,6 +172,9 @@ impl Judge {
 
     /// A write is carried out at the API server.
     pub fn write(&self, process: &Process, write: &Write<'_>) {
+        if write.kind == Kind::Event {
+            self.holds_lease(process, write.holder.as_deref(), &format!("the event {}", write.name));
+        }
         if write.kind != Kind::Resource {
             return;
         }
