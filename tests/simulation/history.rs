@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use confidence_operator::api::spec::{DriftPolicy, SdkType};
 use confidence_operator::api::{ConfidenceClientCredential, ConfidenceClientCredentialSpec};
 use confidence_simulator::Credential;
-use tokio::time::Instant;
 
 /// The fields that can be managed, as paths of the update mask.
 pub const FIELDS: [&str; 5] = ["display_name", "environments", "labels", "sdk_type", "client_secret"];
@@ -78,17 +77,6 @@ impl Wishes {
         let number = self.uids.iter().position(|it| it == uid)?;
         self.specs.get(&(number, generation))
     }
-}
-
-/// What one process saw of one credential.
-#[derive(Clone, Debug, Default)]
-pub struct Sights {
-    /// Everything that it saw.
-    pub all: Vec<Credential>,
-    /// What it saw since its own last update, the answer to that one included, if it came.
-    pub since_write: Vec<Credential>,
-    /// When that update was on its way.
-    pub written: Option<Instant>,
 }
 
 /// What was wanted, by name.

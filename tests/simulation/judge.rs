@@ -1,6 +1,9 @@
 //! The invariants: what must hold at each call and at each write, whatever else happens.
 
 mod budget;
+mod sights;
+mod turns;
+mod updates;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -8,12 +11,17 @@ use std::time::Duration;
 
 use confidence_operator::api::ConfidenceClientCredential;
 use confidence_simulator::Credential;
-use serde_json::Value;
 use tokio::time::Instant;
 
 use self::budget::Sent;
+use self::sights::Sights;
+use self::turns::Turns;
 use crate::api::{ApiServer, Kind, Write};
-use crate::history::{History, Sights, differing, found, may_be_written, wanted};
+use crate::history::{History, differing};
+
+pub use self::sights::Sight;
+pub use self::turns::Pace;
+pub use self::updates::{Known, Update};
 use crate::record::Record;
 
 /// The budget that the replicas are given, in requests a second.
@@ -52,7 +60,9 @@ pub struct Judge {
 struct Seen {
     history: History,
     sights: BTreeMap<(Process, String), Sights>,
+    refused: BTreeMap<(Process, String), (Vec<String>, Instant)>,
     sent: BTreeMap<Process, Sent>,
+    turns: BTreeMap<Process, Turns>,
     closed_until: BTreeMap<Process, Instant>,
     updates: usize,
     statuses: usize,
@@ -77,8 +87,8 @@ impl Judge {
         self.with(|seen| (seen.updates, seen.statuses))
     }
 
-    /// A request leaves: within the budget, and not while the account is to wait.
-    pub fn leaves(&self, process: &Process) {
+    /// A request leaves: within the budget, and not while the account is to wait. Tells since when it may have been decided on.
+    pub fn leaves(&self, process: &Process, is_token: bool) -> Instant {
         let now = Instant::now();
         self.with(|seen| {
             if let Some(broken) = seen.sent.entry(process.clone()).or_default().leaves(RATE, now) {
@@ -87,7 +97,28 @@ impl Judge {
             if seen.closed_until.get(process).is_some_and(|until| now < *until) {
                 self.record.wrong(format_args!("{process}: a call while the server asked to wait"));
             }
+            seen.turns.entry(process.clone()).or_default().leaves(is_token, now)
+        })
+    }
+
+    /// How the turns of a process come is another matter now.
+    pub fn turns(&self, process: &Process, change: impl FnOnce(&mut Turns)) {
+        self.with(|seen| change(seen.turns.entry(process.clone()).or_default()));
+    }
+
+    /// An update of these fields was refused in a way that has it made again at once, or was not; decided on then.
+    pub fn may_repeat(&self, process: &Process, id: &str, refused: Option<(Vec<String>, Instant)>) {
+        let key = (process.clone(), id.to_owned());
+        self.with(|seen| match refused {
+            Some(refused) => drop(seen.refused.insert(key, refused)),
+            None => drop(seen.refused.remove(&key)),
         });
+    }
+
+    /// When an update was decided on of which this may be the repetition.
+    pub fn repeats(&self, process: &Process, id: &str, mask: &[String]) -> Option<Instant> {
+        let refused = self.with(|seen| seen.refused.get(&(process.clone(), id.to_owned())).cloned());
+        refused.filter(|(fields, _)| fields == mask).map(|(_, decided)| decided)
     }
 
     /// An answer has arrived that asks the account to wait.
@@ -96,78 +127,13 @@ impl Judge {
     }
 
     /// An answer has arrived that shows a credential as it was.
-    pub fn sees(&self, process: &Process, id: &str, credential: Credential, at: Instant, by_own_write: bool) {
-        self.with(|seen| {
-            let sights = seen.sights.entry((process.clone(), id.to_owned())).or_default();
-            sights.all.push(credential.clone());
-            if by_own_write {
-                sights.since_write.clear();
-                sights.written = Some(at);
-            }
-            // What was asked before the write and comes after it is older.
-            if sights.written.is_none_or(|written| at >= written) {
-                sights.since_write.push(credential);
-            }
-        });
+    pub fn sees(&self, process: &Process, id: &str, sight: Sight) {
+        self.with(|seen| seen.sights.entry((process.clone(), id.to_owned())).or_default().add(sight));
     }
 
-    /// The answer to an update that left at that time does not come: what was seen before says nothing any more.
+    /// What an update did that left at that time is not known: what was seen before says nothing any more.
     pub fn loses(&self, process: &Process, id: &str, at: Instant) {
-        self.with(|seen| {
-            let sights = seen.sights.entry((process.clone(), id.to_owned())).or_default();
-            sights.since_write.clear();
-            sights.written = Some(at);
-        });
-    }
-
-    /// What a process has seen of a credential by now.
-    pub fn sights(&self, process: &Process, id: &str) -> Sights {
-        self.with(|seen| seen.sights.get(&(process.clone(), id.to_owned())).cloned().unwrap_or_default())
-    }
-
-    /// An update arrives at Confidence, from a process that knew this when it sent it.
-    pub fn update(&self, process: &Process, id: &str, known: &Sights, mask: &[String], body: &Value) {
-        self.holds_lease(process, self.api.holder().as_deref(), &format!("the update of {id}"));
-        let wrong = |what: String| self.record.wrong(format_args!("{process}: the update of {id} {what}"));
-        let said = said(body);
-        self.with(|seen| {
-            seen.updates += 1;
-            for field in mask.iter().filter(|it| *it != "client_secret") {
-                let differed = known.since_write.iter().any(|sight| found(sight, field) != said(field));
-                if !differed {
-                    wrong(format!("writes {field}, which did not differ in what was seen since the last update"));
-                }
-            }
-            let name = format!("till-{}", id.rsplit('-').next().unwrap());
-            let secrets = seen.history.secrets(&format!("secret-{name}")).to_vec();
-            let Some(wishes) = seen.history.wishes(&name) else {
-                return wrong("is of a resource that never was".to_owned());
-            };
-            let secret = body["clientSecret"]["secret"].as_str();
-            let is_wanted = |spec: &confidence_operator::api::ConfidenceClientCredentialSpec, field: &String| {
-                if field == "client_secret" {
-                    return spec.client_secret.is_some()
-                        && secret.is_some_and(|it| secrets.iter().any(|known| known == it));
-                }
-                wanted(spec, field).is_some() && wanted(spec, field) == said(field)
-            };
-            let says_it = wishes.specs.iter().filter(|(_, spec)| {
-                may_be_written(spec)
-                    && spec.name.ends_with(&format!("/{id}"))
-                    && mask.iter().all(|field| is_wanted(spec, field))
-            });
-            let editions: Vec<_> = says_it.map(|(edition, _)| *edition).collect();
-            match (editions.first(), editions.last()) {
-                (Some(first), Some(last)) => {
-                    if *last < wishes.written {
-                        let written = wishes.written;
-                        wrong(format!("goes back to {last:?} after {written:?} was written"));
-                    }
-                    wishes.written = wishes.written.max(*first);
-                }
-                _ => wrong(format!("says what no spec has said: {mask:?} {body}")),
-            }
-        });
+        self.with(|seen| seen.sights.entry((process.clone(), id.to_owned())).or_default().lose(at));
     }
 
     /// A write is carried out at the API server.
@@ -195,15 +161,16 @@ impl Judge {
                 return;
             }
             let sights = seen.sights.get(&(process.clone(), credential.to_owned())).cloned().unwrap_or_default();
+            let sights: Vec<&Credential> = sights.all().map(|it| &it.credential).collect();
             let generation = status.observed_generation.unwrap_or_default();
             let Some(spec) = seen.history.wishes(write.name).and_then(|it| it.spec(&object, generation)) else {
                 return wrong(format!("speaks of generation {generation}, which never was"));
             };
-            if !sights.all.iter().any(|sight| differing(spec, sight).is_empty()) {
+            if !sights.iter().any(|sight| differing(spec, sight).is_empty()) {
                 wrong(format!("says that generation {generation} is in sync, which nobody saw"));
             }
             let told = status.update_time.as_ref().map(|it| it.0);
-            if !sights.all.iter().any(|sight| sight.update_time == told) {
+            if !sights.iter().any(|sight| sight.update_time == told) {
                 wrong(format!("tells an update time that nobody saw: {told:?}"));
             }
         });
@@ -216,24 +183,4 @@ impl Judge {
             self.record.wrong(format_args!("{process}: {what} while {holder:?} holds the lease"));
         }
     }
-}
-
-/// What the body of an update says of a field, in a form that can be compared.
-fn said(body: &Value) -> impl Fn(&str) -> Option<String> {
-    let draft = Credential {
-        display_name: body["displayName"].as_str().unwrap_or_default().to_owned(),
-        environments: body["environments"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(|it| it.as_str().unwrap().to_owned())
-            .collect(),
-        labels: serde_json::from_value(body["labels"].clone()).unwrap_or_default(),
-        sdk_type: Some(body["sdkType"].as_str().unwrap_or_default())
-            .filter(|it| *it != "SDK_TYPE_UNSPECIFIED")
-            .unwrap_or_default()
-            .to_owned(),
-        ..Credential::default()
-    };
-    move |field| found(&draft, field)
 }

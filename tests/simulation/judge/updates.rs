@@ -1,0 +1,110 @@
+//! What an update may say, given what its process knew when it was decided on.
+
+use confidence_operator::api::ConfidenceClientCredentialSpec;
+use confidence_simulator::Credential;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::{Judge, Process, Sight};
+use crate::history::{found, may_be_written, wanted};
+
+/// What the process knew that sends an update.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// What was the newest that it had seen of the credential, or came while the update waited for its turn.
+    pub sights: Vec<Sight>,
+}
+
+/// An update, as it arrives.
+pub struct Update<'a> {
+    pub id: &'a str,
+    pub mask: &'a [String],
+    pub body: &'a Value,
+}
+
+impl Update<'_> {
+    fn secret(&self) -> Option<&str> {
+        self.body["clientSecret"]["secret"].as_str()
+    }
+}
+
+impl Judge {
+    /// An update arrives at Confidence, from a process that knew this when it decided on it.
+    pub fn update(&self, process: &Process, known: &Known, update: &Update<'_>) {
+        let id = update.id;
+        self.holds_lease(process, self.api.holder().as_deref(), &format!("the update of {id}"));
+        let wrong = |what: String| self.record.wrong(format_args!("{process}: the update of {id} {what}"));
+        let said = said(update.body);
+        self.with(|seen| seen.updates += 1);
+        for field in update.mask.iter().filter(|it| *it != "client_secret") {
+            if !known.sights.iter().any(|sight| found(&sight.credential, field) != said(field)) {
+                wrong(format!("writes {field}, which did not differ in what was last seen"));
+            }
+        }
+        self.is_wanted(update, &wrong);
+    }
+
+    /// Some spec says what the update says, and none was written before that is newer.
+    fn is_wanted(&self, update: &Update<'_>, wrong: &impl Fn(String)) {
+        let said = said(update.body);
+        self.history(|history| {
+            let name = format!("till-{}", update.id.rsplit('-').next().unwrap());
+            let secrets = history.secrets(&format!("secret-{name}")).to_vec();
+            let Some(wishes) = history.wishes(&name) else {
+                wrong("is of a resource that never was".to_owned());
+                return;
+            };
+            let is_wanted = |spec: &ConfidenceClientCredentialSpec, field: &String| {
+                if field == "client_secret" {
+                    return spec.client_secret.is_some()
+                        && update.secret().is_some_and(|it| secrets.iter().any(|known| known == it));
+                }
+                wanted(spec, field).is_some() && wanted(spec, field) == said(field)
+            };
+            let says_it = wishes.specs.iter().filter(|(_, spec)| {
+                may_be_written(spec)
+                    && spec.name.ends_with(&format!("/{}", update.id))
+                    && update.mask.iter().all(|field| is_wanted(spec, field))
+            });
+            let editions: Vec<_> = says_it.map(|(edition, _)| *edition).collect();
+            let (Some(first), Some(last)) = (editions.first(), editions.last()) else {
+                wrong(format!("says what no spec has said: {:?} {}", update.mask, update.body));
+                return;
+            };
+            if *last < wishes.written {
+                let written = wishes.written;
+                wrong(format!("goes back to {last:?} after {written:?} was written"));
+            }
+            wishes.written = wishes.written.max(*first);
+        });
+    }
+
+    /// What a process knows of a credential, for what it decided on at that time or later.
+    pub fn known(&self, process: &Process, id: &str, since: Instant) -> Known {
+        self.with(|seen| {
+            let key = (process.clone(), id.to_owned());
+            let sights = seen.sights.get(&key).map(|it| it.to_plan_from(since).cloned().collect());
+            Known { sights: sights.unwrap_or_default() }
+        })
+    }
+}
+
+/// What the body of an update says of a field, in a form that can be compared.
+fn said(body: &Value) -> impl Fn(&str) -> Option<String> {
+    let draft = Credential {
+        display_name: body["displayName"].as_str().unwrap_or_default().to_owned(),
+        environments: body["environments"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|it| it.as_str().unwrap().to_owned())
+            .collect(),
+        labels: serde_json::from_value(body["labels"].clone()).unwrap_or_default(),
+        sdk_type: Some(body["sdkType"].as_str().unwrap_or_default())
+            .filter(|it| *it != "SDK_TYPE_UNSPECIFIED")
+            .unwrap_or_default()
+            .to_owned(),
+        ..Credential::default()
+    };
+    move |field| found(&draft, field)
+}
