@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tower::ServiceExt;
 
-use crate::judge::{Judge, Known, Pace, Process, Sight, Update};
+use crate::judge::{End, Judge, Known, Pace, Process, Sight, TOKEN, Update};
 
 /// The client of all credentials.
 pub const CLIENT: &str = "shop";
@@ -87,7 +87,7 @@ struct Call<'a> {
 impl<'a> Call<'a> {
     fn leaves(wire: &'a Wire, request: &Request<Bytes>) -> Self {
         let id = request.uri().path().rsplit('/').next().unwrap().to_owned();
-        let is_token = id == "token";
+        let is_token = id == TOKEN;
         let mask = (request.method() == Method::PATCH).then(|| mask_of(request));
         let mut decided = wire.judge.leaves(&wire.process, is_token);
         if let Some(mask) = &mask {
@@ -99,16 +99,17 @@ impl<'a> Call<'a> {
     }
 
     fn fails(&mut self, fault: TransportFault, why: &str) -> TransportError {
-        self.end(None);
+        self.end(End::Fault(fault), None);
         TransportError::new(fault, why)
     }
 
-    /// There is no answer, or none that says what was done (`answer`: none).
-    fn end(&mut self, answer: Option<&Response<Bytes>>) {
+    /// It is over, with this answer if there is one.
+    fn end(&mut self, end: End, answer: Option<&Response<Bytes>>) {
         if std::mem::replace(&mut self.is_over, true) {
             return;
         }
         let Wire { judge, process, .. } = self.wire;
+        judge.hears(process, &self.id, end);
         if self.is_token {
             judge.turns(process, |turns| turns.token_ends(Instant::now()));
         }
@@ -133,7 +134,7 @@ impl<'a> Call<'a> {
 
     /// What the process knows by an answer.
     fn is_answered(&mut self, answer: &Response<Bytes>, at: Instant) {
-        self.end(Some(answer));
+        self.end(end_of(answer), Some(answer));
         let Wire { judge, process, .. } = self.wire;
         let waits = answer.headers().get("retry-after").and_then(|it| it.to_str().ok()?.parse().ok());
         if let (429 | 503, Some(seconds)) = (answer.status().as_u16(), waits) {
@@ -159,7 +160,18 @@ impl<'a> Call<'a> {
 
 impl Drop for Call<'_> {
     fn drop(&mut self) {
-        self.end(None);
+        self.end(End::Nothing, None);
+    }
+}
+
+/// What an answer amounts to, before anything is made of what it says.
+fn end_of(answer: &Response<Bytes>) -> End {
+    let said: Option<Value> = serde_json::from_slice(answer.body()).ok();
+    let has = |field: &str| said.as_ref().is_some_and(|it| !it[field].is_null());
+    let is_readable = ["displayName", "clientCredentials", "accessToken"].into_iter().any(has);
+    match answer.status().as_u16() {
+        200..300 if !is_readable => End::Unreadable,
+        code => End::Answer(code, has("code") && has("message")),
     }
 }
 

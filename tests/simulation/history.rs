@@ -79,10 +79,20 @@ impl Wishes {
     }
 }
 
+/// A resource's claim to a credential: the oldest one owns it.
+#[derive(Debug)]
+struct Claim {
+    created: jiff::Timestamp,
+    name: String,
+    uid: String,
+    id: String,
+}
+
 /// What was wanted, by name.
 #[derive(Debug, Default)]
 pub struct History {
     wishes: BTreeMap<String, Wishes>,
+    claims: Vec<Claim>,
     secrets: BTreeMap<String, Vec<String>>,
 }
 
@@ -93,8 +103,18 @@ impl History {
         let wishes = self.wishes.entry(name.to_owned()).or_default();
         if wishes.uids.last() != Some(uid) {
             wishes.uids.push(uid.clone());
+            let created = object.metadata.creation_timestamp.as_ref().unwrap().0;
+            let id = object.spec.name.rsplit('/').next().unwrap().to_owned();
+            self.claims.push(Claim { created, name: name.to_owned(), uid: uid.clone(), id });
         }
         wishes.specs.insert((wishes.uids.len() - 1, object.metadata.generation.unwrap()), object.spec.clone());
+    }
+
+    /// The names of the resources, of now and of before, whose claim to a credential is older than that of a resource.
+    pub fn older_claims(&self, id: &str, uid: &str) -> impl Iterator<Item = &str> {
+        let own = self.claims.iter().find(|it| it.uid == uid).map(|it| (it.created, it.name.as_str()));
+        let is_older = move |it: &&Claim| it.id == id && own.is_some_and(|own| (it.created, it.name.as_str()) < own);
+        self.claims.iter().filter(is_older).map(|it| it.name.as_str())
     }
 
     /// A Secret holds this now.

@@ -1,7 +1,9 @@
 //! The invariants: what must hold at each call and at each write, whatever else happens.
 
 mod budget;
+mod heard;
 mod sights;
+mod statuses;
 mod turns;
 mod updates;
 
@@ -9,16 +11,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use confidence_operator::api::ConfidenceClientCredential;
-use confidence_simulator::Credential;
 use tokio::time::Instant;
 
 use self::budget::Sent;
 use self::sights::Sights;
 use self::turns::Turns;
-use crate::api::{ApiServer, Kind, Write};
-use crate::history::{History, differing};
+use crate::api::ApiServer;
+use crate::history::History;
 
+pub use self::heard::{End, Heard, TOKEN};
 pub use self::sights::Sight;
 pub use self::turns::Pace;
 pub use self::updates::{Known, Update};
@@ -56,6 +57,9 @@ pub struct Judge {
     seen: Arc<Mutex<Seen>>,
 }
 
+/// When a Secret was asked for, and whether it was there; none: there was no good answer.
+type Asked = (Instant, Option<bool>);
+
 #[derive(Default)]
 struct Seen {
     history: History,
@@ -64,6 +68,12 @@ struct Seen {
     sent: BTreeMap<Process, Sent>,
     turns: BTreeMap<Process, Turns>,
     closed_until: BTreeMap<Process, Instant>,
+    heard: BTreeMap<Process, Heard>,
+    asked_secrets: BTreeMap<(Process, String), Vec<Asked>>,
+    /// When a process last wrote the status of a resource.
+    told: BTreeMap<(Process, String), Instant>,
+    /// Whether the replicas are to look through updates.
+    looks_by_update: bool,
     updates: usize,
     statuses: usize,
 }
@@ -121,6 +131,17 @@ impl Judge {
         refused.filter(|(fields, _)| fields == mask).map(|(_, decided)| decided)
     }
 
+    /// A call about something has ended.
+    pub fn hears(&self, process: &Process, id: &str, end: End) {
+        self.with(|seen| seen.heard.entry(process.clone()).or_default().add(id, end));
+    }
+
+    /// A process has asked for a Secret, and found it, or not, or it had no good answer.
+    pub fn asks_for_secret(&self, process: &Process, name: &str, found: Option<bool>) {
+        let key = (process.clone(), name.to_owned());
+        self.with(|seen| seen.asked_secrets.entry(key).or_default().push((Instant::now(), found)));
+    }
+
     /// An answer has arrived that asks the account to wait.
     pub fn told_to_wait(&self, process: &Process, wait: Duration) {
         self.with(|seen| seen.closed_until.insert(process.clone(), Instant::now() + wait));
@@ -134,46 +155,6 @@ impl Judge {
     /// What an update did that left at that time is not known: what was seen before says nothing any more.
     pub fn loses(&self, process: &Process, id: &str, at: Instant) {
         self.with(|seen| seen.sights.entry((process.clone(), id.to_owned())).or_default().lose(at));
-    }
-
-    /// A write is carried out at the API server.
-    pub fn write(&self, process: &Process, write: &Write<'_>) {
-        if write.kind == Kind::Event {
-            self.holds_lease(process, write.holder.as_deref(), &format!("the event {}", write.name));
-        }
-        if write.kind != Kind::Resource {
-            return;
-        }
-        self.holds_lease(process, write.holder.as_deref(), &format!("the status of {}", write.name));
-        let object: ConfidenceClientCredential = serde_json::from_value(write.after.clone()).unwrap();
-        let Some(status) = &object.status else { return };
-        let wrong = |what: String| self.record.wrong(format_args!("{process}: the status of {} {what}", write.name));
-        let ready = status.conditions.iter().find(|it| it.type_ == "Ready");
-        let reason = ready.map(|it| format!("{} {}", it.status, it.reason)).unwrap_or_default();
-        self.record.tell(format_args!("{process} status {} {:?} {reason}", write.name, status.observed_generation));
-        if status.observed_generation > object.metadata.generation {
-            wrong("speaks of a generation that is still to come".to_owned());
-        }
-        let credential = object.spec.name.rsplit('/').next().unwrap();
-        self.with(|seen| {
-            seen.statuses += 1;
-            if reason != "True InSync" {
-                return;
-            }
-            let sights = seen.sights.get(&(process.clone(), credential.to_owned())).cloned().unwrap_or_default();
-            let sights: Vec<&Credential> = sights.all().map(|it| &it.credential).collect();
-            let generation = status.observed_generation.unwrap_or_default();
-            let Some(spec) = seen.history.wishes(write.name).and_then(|it| it.spec(&object, generation)) else {
-                return wrong(format!("speaks of generation {generation}, which never was"));
-            };
-            if !sights.iter().any(|sight| differing(spec, sight).is_empty()) {
-                wrong(format!("says that generation {generation} is in sync, which nobody saw"));
-            }
-            let told = status.update_time.as_ref().map(|it| it.0);
-            if !sights.iter().any(|sight| sight.update_time == told) {
-                wrong(format!("tells an update time that nobody saw: {told:?}"));
-            }
-        });
     }
 
     /// Nobody writes who does not hold the lease.

@@ -101,7 +101,36 @@ fn client(process: Process, place: &Place) -> kube::Client {
     kube::Client::new(service, "operator")
 }
 
+/// Asks the API server. What a process learns of a Secret by that, the judge is told.
 async fn ask(process: &Process, request: Request<kube::client::Body>, place: &Place) -> Result<Response<Body>, Lost> {
+    let metadata_only = request.headers().get("accept").is_some_and(|it| it.to_str().unwrap().contains("as=Partial"));
+    let secret = request.uri().path().split_once("/secrets/").map(|(_, name)| name.to_owned());
+    let Some(secret) = secret.filter(|_| !metadata_only) else { return send(process, request, place).await };
+    let mut asks = Asks { process, place, secret: &secret, found: None };
+    let answer = send(process, request, place).await?;
+    asks.found = match answer.status().as_u16() {
+        200 => Some(true),
+        404 => Some(false),
+        _ => None,
+    };
+    Ok(answer)
+}
+
+/// A Secret that is asked for, and whether it was found: not known, as long as nothing else is said, nor if nobody waits.
+struct Asks<'a> {
+    process: &'a Process,
+    place: &'a Place,
+    secret: &'a str,
+    found: Option<bool>,
+}
+
+impl Drop for Asks<'_> {
+    fn drop(&mut self) {
+        self.place.judge.asks_for_secret(self.process, self.secret, self.found);
+    }
+}
+
+async fn send(process: &Process, request: Request<kube::client::Body>, place: &Place) -> Result<Response<Body>, Lost> {
     tokio::time::sleep(place.trouble.latency()).await;
     let fate = if *place.partition.borrow() { Fate::LostBefore } else { place.trouble.fate() };
     match fate {

@@ -47,19 +47,15 @@ impl Sights {
         self.written = Some(at);
     }
 
-    pub fn all(&self) -> impl Iterator<Item = &Sight> {
-        self.all.iter()
-    }
-
-    /// Those that were the newest at that time or came later.
-    pub fn newest_since(&self, since: Instant) -> impl Iterator<Item = &Sight> {
-        let known = move |it: &&Sight| it.arrived <= since;
+    /// Those that were the newest at that time or came later; all, where there is no such time.
+    pub fn newest_since(&self, since: Option<Instant>) -> impl Iterator<Item = &Sight> {
+        let known = move |it: &&Sight| since.is_some_and(|since| it.arrived <= since);
         let outdone = move |sight: &Sight| self.all.iter().filter(known).any(|other| other.is_newer_than(sight));
         self.all.iter().filter(move |sight| !outdone(sight))
     }
 
     /// The same of those from which an update may be planned: not what was so before the last one.
     pub fn to_plan_from(&self, since: Instant) -> impl Iterator<Item = &Sight> {
-        self.newest_since(since).filter(|sight| self.written.is_none_or(|written| sight.at >= written))
+        self.newest_since(Some(since)).filter(|sight| self.written.is_none_or(|written| sight.at >= written))
     }
 }
