@@ -1,10 +1,11 @@
 //! What everybody wanted and saw so far: what the judge judges by.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use confidence_operator::api::spec::{DriftPolicy, SdkType};
 use confidence_operator::api::{ConfidenceClientCredential, ConfidenceClientCredentialSpec};
 use confidence_simulator::Credential;
+use tokio::time::Instant;
 
 /// The fields that can be managed, as paths of the update mask.
 pub const FIELDS: [&str; 5] = ["display_name", "environments", "labels", "sdk_type", "client_secret"];
@@ -86,6 +87,14 @@ struct Claim {
     name: String,
     uid: String,
     id: String,
+    /// From when on, and until when.
+    time: (Instant, Option<Instant>),
+}
+
+impl Claim {
+    fn stands_at(&self, at: Instant) -> bool {
+        self.time.0 <= at && self.time.1.is_none_or(|end| at < end)
+    }
 }
 
 /// What was wanted, by name.
@@ -105,9 +114,27 @@ impl History {
             wishes.uids.push(uid.clone());
             let created = object.metadata.creation_timestamp.as_ref().unwrap().0;
             let id = object.spec.name.rsplit('/').next().unwrap().to_owned();
-            self.claims.push(Claim { created, name: name.to_owned(), uid: uid.clone(), id });
+            let time = (Instant::now(), None);
+            self.claims.push(Claim { created, name: name.to_owned(), uid: uid.clone(), id, time });
         }
         wishes.specs.insert((wishes.uids.len() - 1, object.metadata.generation.unwrap()), object.spec.clone());
+    }
+
+    /// The resource of a name is gone.
+    pub fn note_end(&mut self, name: &str) {
+        for claim in self.claims.iter_mut().filter(|it| it.name == name) {
+            claim.time.1.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// The names of the resources that have owned a credential at some time since then.
+    pub fn owners_since(&self, id: &str, since: Option<Instant>) -> BTreeSet<String> {
+        let claims: Vec<&Claim> = self.claims.iter().filter(|it| it.id == id).collect();
+        let began = claims.iter().map(|it| it.time.0).min();
+        let changes = claims.iter().flat_map(|it| [Some(it.time.0), it.time.1]).flatten();
+        let moments = changes.filter(|at| since.is_none_or(|since| *at >= since)).chain(since).chain(began);
+        let owner = |at| claims.iter().filter(|it| it.stands_at(at)).min_by_key(|it| (it.created, &it.name));
+        moments.filter_map(owner).map(|it| it.name.clone()).collect()
     }
 
     /// The names of the resources, of now and of before, whose claim to a credential is older than that of a resource.

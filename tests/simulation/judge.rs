@@ -2,6 +2,7 @@
 
 mod budget;
 mod heard;
+mod hidden;
 mod sights;
 mod statuses;
 mod turns;
@@ -11,9 +12,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use confidence_operator::controller::ObserveMode;
 use tokio::time::Instant;
 
 use self::budget::Sent;
+use self::hidden::Hidden;
 use self::sights::Sights;
 use self::turns::Turns;
 use crate::api::ApiServer;
@@ -22,7 +25,7 @@ use crate::history::History;
 pub use self::heard::{End, Heard, TOKEN};
 pub use self::sights::Sight;
 pub use self::turns::Pace;
-pub use self::updates::{Known, Update};
+pub use self::updates::{Known, Update, labels};
 use crate::record::Record;
 
 /// The budget that the replicas are given, in requests a second.
@@ -54,6 +57,7 @@ pub struct Judge {
     pub record: Record,
     api: ApiServer,
     elected: bool,
+    observe: ObserveMode,
     seen: Arc<Mutex<Seen>>,
 }
 
@@ -72,15 +76,16 @@ struct Seen {
     asked_secrets: BTreeMap<(Process, String), Vec<Asked>>,
     /// When a process last wrote the status of a resource.
     told: BTreeMap<(Process, String), Instant>,
-    /// Whether the replicas are to look through updates.
-    looks_by_update: bool,
+    secrets: Hidden,
     updates: usize,
+    /// Updates that were looks.
+    looks: usize,
     statuses: usize,
 }
 
 impl Judge {
-    pub fn new(record: Record, api: ApiServer, elected: bool) -> Self {
-        Self { record, api, elected, seen: Arc::default() }
+    pub fn new(record: Record, api: ApiServer, elected: bool, observe: ObserveMode) -> Self {
+        Self { record, api, elected, observe, seen: Arc::default() }
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut Seen) -> T) -> T {
@@ -95,6 +100,32 @@ impl Judge {
     /// How many updates of credentials and how many writes of statuses there were.
     pub fn writes(&self) -> (usize, usize) {
         self.with(|seen| (seen.updates, seen.statuses))
+    }
+
+    /// How many updates there were that were only looks.
+    pub fn looks(&self) -> usize {
+        self.with(|seen| seen.looks)
+    }
+
+    /// Whether all replicas are to look through updates.
+    pub fn looks_by_update(&self) -> bool {
+        self.observe == ObserveMode::Update
+    }
+
+    /// Whether a process may look through an update: it is to, or it was told that it may not read.
+    pub fn may_look_by_update(&self, process: &Process) -> bool {
+        let is_refused = || self.with(|seen| seen.heard.get(process).is_some_and(Heard::reading_was_refused));
+        self.looks_by_update() || (self.observe == ObserveMode::Auto && is_refused())
+    }
+
+    /// Somebody else writes the secret of a credential.
+    pub fn is_foreign_secret(&self, id: &str) {
+        self.with(|seen| seen.secrets.is_foreign(id));
+    }
+
+    /// Whether nobody can know of the secret that somebody else wrote to a credential.
+    pub fn hides_secret(&self, id: &str, time_counts: bool) -> bool {
+        self.with(|seen| seen.secrets.hides(id, time_counts))
     }
 
     /// A request leaves: within the budget, and not while the account is to wait. Tells since when it may have been decided on.

@@ -2,18 +2,22 @@
 //!
 //! The replica is the program's own, kube-runtime's controller included; only the sockets are not: the API server is one in
 //! memory (`api`), Confidence is the simulator's router behind the wire of `account`. A schedule is drawn from a seed
-//! (`schedule`) and played (`play`); `judge` holds the invariants at each call and at each write. A schedule that fails
+//! (`schedule`) and played (`play`); `judge` holds the invariants at each call and at each write, `oracle` says what everything
+//! is to be like in the end. A schedule that fails
 //! prints its seed and everything that happened; `SIMULATION_SEED=<seed>` plays it again, with the operator's log at the level
 //! of `RUST_LOG`.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod account;
 mod api;
+mod files;
 mod history;
 mod judge;
+mod oracle;
 mod play;
 mod process;
 mod record;
+mod replicas;
 mod schedule;
 
 use std::io::Write;

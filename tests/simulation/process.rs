@@ -23,7 +23,7 @@ use crate::account::{URL, Wire};
 use crate::api::{ApiServer, Fate, Lost, Trouble, failure};
 use crate::judge::{Judge, Process, RATE};
 
-/// How often the replicas look for drift.
+/// How often the replicas of the schedules look for drift.
 pub const INTERVAL: Duration = Duration::from_secs(30);
 
 /// How finely they tell when a credential was last seen.
@@ -40,6 +40,11 @@ pub struct Place {
     pub router: Router,
     pub judge: Judge,
     pub elected: bool,
+    pub observe: ObserveMode,
+    pub credentials: Credentials,
+    /// How often to look for drift, and how finely to tell when a credential was last seen.
+    pub interval: Duration,
+    pub last_seen_resolution: Duration,
     pub watch_secrets: bool,
     pub trouble: Trouble,
     pub partition: watch::Sender<bool>,
@@ -60,7 +65,7 @@ pub async fn run(process: Process, seed: u64, place: Place, stop: watch::Receive
     let account = AccountSettings {
         url: BaseUrl::parse(URL, false).unwrap(),
         token_url: None,
-        credentials: Credentials::Token("test-token".into()),
+        credentials: place.credentials.clone(),
         requests_per_second: RATE,
         labels: None,
         seed: Some(seed),
@@ -74,9 +79,9 @@ pub async fn run(process: Process, seed: u64, place: Place, stop: watch::Receive
         guard,
         client,
         settings: Settings {
-            interval: INTERVAL,
-            observe: ObserveMode::Read,
-            last_seen_resolution: LAST_SEEN_RESOLUTION,
+            interval: place.interval,
+            observe: place.observe,
+            last_seen_resolution: place.last_seen_resolution,
             namespaces: Vec::new(),
             watch_secrets: place.watch_secrets,
             instance: process.instance(),

@@ -69,7 +69,7 @@ fn of_the_account(about: &str, end: End) -> Option<&'static str> {
     Some(match end {
         End::Answer(401, _) => "Unauthenticated",
         // Whatever a token call is refused with, it is the credentials that are refused.
-        End::Answer(400 | 403 | 404, _) if about == TOKEN => "Unauthenticated",
+        End::Answer(400 | 403 | 404 | 422, _) if about == TOKEN => "Unauthenticated",
         End::Answer(429, _) => "RateLimited",
         End::Answer(408 | 500.., _) | End::Unreadable | End::Fault(_) | End::Nothing => "ServiceUnavailable",
         End::Answer(..) => return None,

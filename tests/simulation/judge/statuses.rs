@@ -30,6 +30,8 @@ struct Claim<'a> {
     spec: &'a ConfidenceClientCredentialSpec,
     /// What it says rests on something that counted then, or later. None: since the process began.
     since: Option<Instant>,
+    /// Whether the replicas are to look through updates.
+    by_update: bool,
 }
 
 impl Judge {
@@ -52,6 +54,7 @@ impl Judge {
         if status.observed_generation > object.metadata.generation {
             wrong("speaks of a generation that is still to come".to_owned());
         }
+        let by_update = self.looks_by_update();
         self.with(|seen| {
             seen.statuses += 1;
             let told = seen.told.insert((process.clone(), write.name.to_owned()), Instant::now());
@@ -62,7 +65,7 @@ impl Judge {
             };
             let id = spec.name.rsplit('/').next().unwrap();
             let since = told.and_then(|it| it.checked_sub(WRITING));
-            let claim = Claim { process, object: &object, status, name: write.name, id, spec: &spec, since };
+            let claim = Claim { process, object: &object, status, name: write.name, id, spec: &spec, since, by_update };
             let before = before.status.unwrap_or_default();
             // A reason that stands as it stood may rest on what another process saw.
             if said(ready) != said(self::ready(&before))
@@ -97,9 +100,7 @@ impl Claim<'_> {
                     is_recent(*at) && *found == if reason == "SecretNotFound" { Some(false) } else { None }
                 })
             }
-            "ReadNotAllowed" => {
-                self.is_report() && (seen.looks_by_update || self.heard(seen, Heard::reading_was_refused))
-            }
+            "ReadNotAllowed" => self.is_report() && (self.by_update || self.heard(seen, Heard::reading_was_refused)),
             other => self.heard(seen, |it| it.gives(other, self.id, self.since)),
         };
         is_true.then_some(()).ok_or_else(|| "which its process cannot know".to_owned())

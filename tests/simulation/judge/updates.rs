@@ -1,5 +1,8 @@
 //! What an update may say, given what its process knew when it was decided on.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use confidence_operator::api::ConfidenceClientCredentialSpec;
 use confidence_simulator::Credential;
 use serde_json::Value;
@@ -7,6 +10,9 @@ use tokio::time::Instant;
 
 use super::{Judge, Process, Sight};
 use crate::history::{found, may_be_written, wanted};
+
+/// How long it takes at the most until a process notices who owns a credential: a watch that died, and trouble after it.
+const BEHIND: Duration = Duration::from_mins(3);
 
 /// What the process knew that sends an update.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +34,11 @@ impl Update<'_> {
     }
 }
 
+/// Whether a mask names the secret.
+fn names_secret(mask: &[String]) -> bool {
+    mask.iter().any(|it| it == "client_secret")
+}
+
 impl Judge {
     /// An update arrives at Confidence, from a process that knew this when it decided on it.
     pub fn update(&self, process: &Process, known: &Known, update: &Update<'_>) {
@@ -35,47 +46,55 @@ impl Judge {
         self.holds_lease(process, self.api.holder().as_deref(), &format!("the update of {id}"));
         let wrong = |what: String| self.record.wrong(format_args!("{process}: the update of {id} {what}"));
         let said = said(update.body);
-        self.with(|seen| seen.updates += 1);
-        for field in update.mask.iter().filter(|it| *it != "client_secret") {
-            if !known.sights.iter().any(|sight| found(&sight.credential, field) != said(field)) {
+        let differs = |field: &str| known.sights.iter().any(|sight| found(&sight.credential, field) != said(field));
+        let is_look = update.mask == ["display_name"] && !differs("display_name") && self.may_look_by_update(process);
+        self.with(|seen| {
+            *(if is_look { &mut seen.looks } else { &mut seen.updates }) += 1;
+            seen.secrets.is_updated(id, known, names_secret(update.mask));
+        });
+        for field in update.mask.iter().filter(|it| *it != "client_secret" && !is_look) {
+            if !differs(field) {
                 wrong(format!("writes {field}, which did not differ in what was last seen"));
             }
         }
         self.is_wanted(update, &wrong);
     }
 
-    /// Some spec says what the update says, and none was written before that is newer.
+    /// Some spec says what the update says, of a resource that owned the credential, and none was written before that is newer.
     fn is_wanted(&self, update: &Update<'_>, wrong: &impl Fn(String)) {
         let said = said(update.body);
+        let mut says_it = Vec::new();
         self.history(|history| {
-            let name = format!("till-{}", update.id.rsplit('-').next().unwrap());
-            let secrets = history.secrets(&format!("secret-{name}")).to_vec();
-            let Some(wishes) = history.wishes(&name) else {
-                wrong("is of a resource that never was".to_owned());
-                return;
-            };
-            let is_wanted = |spec: &ConfidenceClientCredentialSpec, field: &String| {
-                if field == "client_secret" {
-                    return spec.client_secret.is_some()
-                        && update.secret().is_some_and(|it| secrets.iter().any(|known| known == it));
-                }
-                wanted(spec, field).is_some() && wanted(spec, field) == said(field)
-            };
-            let says_it = wishes.specs.iter().filter(|(_, spec)| {
-                may_be_written(spec)
-                    && spec.name.ends_with(&format!("/{}", update.id))
-                    && update.mask.iter().all(|field| is_wanted(spec, field))
-            });
-            let editions: Vec<_> = says_it.map(|(edition, _)| *edition).collect();
-            let (Some(first), Some(last)) = (editions.first(), editions.last()) else {
-                wrong(format!("says what no spec has said: {:?} {}", update.mask, update.body));
-                return;
-            };
-            if *last < wishes.written {
-                let written = wishes.written;
-                wrong(format!("goes back to {last:?} after {written:?} was written"));
+            for name in history.owners_since(update.id, Instant::now().checked_sub(BEHIND)) {
+                let secrets = history.secrets(&format!("secret-{name}")).to_vec();
+                let is_wanted = |spec: &ConfidenceClientCredentialSpec, field: &String| {
+                    if field == "client_secret" {
+                        return spec.client_secret.is_some()
+                            && update.secret().is_some_and(|it| secrets.iter().any(|known| known == it));
+                    }
+                    wanted(spec, field).is_some() && wanted(spec, field) == said(field)
+                };
+                let specs = history.wishes(&name).unwrap().specs.iter().filter(|(_, spec)| {
+                    may_be_written(spec)
+                        && spec.name.ends_with(&format!("/{}", update.id))
+                        && update.mask.iter().all(|field| is_wanted(spec, field))
+                });
+                let editions: Vec<_> = specs.map(|(edition, _)| *edition).collect();
+                says_it.extend(editions.first().map(|first| (name, *first, *editions.last().unwrap())));
             }
-            wishes.written = wishes.written.max(*first);
+            match &says_it[..] {
+                [] => wrong(format!("says what no owner's spec has said: {:?} {}", update.mask, update.body)),
+                [(name, first, last)] => {
+                    let wishes = history.wishes(name).unwrap();
+                    if *last < wishes.written {
+                        let written = wishes.written;
+                        wrong(format!("goes back to {last:?} after {written:?} was written"));
+                    }
+                    wishes.written = wishes.written.max(*first);
+                }
+                // Whose it is cannot be told.
+                _ => {}
+            }
         });
     }
 
@@ -99,7 +118,7 @@ fn said(body: &Value) -> impl Fn(&str) -> Option<String> {
             .flatten()
             .map(|it| it.as_str().unwrap().to_owned())
             .collect(),
-        labels: serde_json::from_value(body["labels"].clone()).unwrap_or_default(),
+        labels: labels(&body["labels"]),
         sdk_type: Some(body["sdkType"].as_str().unwrap_or_default())
             .filter(|it| *it != "SDK_TYPE_UNSPECIFIED")
             .unwrap_or_default()
@@ -107,4 +126,10 @@ fn said(body: &Value) -> impl Fn(&str) -> Option<String> {
         ..Credential::default()
     };
     move |field| found(&draft, field)
+}
+
+/// Labels in either form.
+pub fn labels(said: &Value) -> BTreeMap<String, String> {
+    let maps = said.as_array().cloned().unwrap_or_else(|| vec![said.clone()]);
+    maps.into_iter().filter_map(|it| serde_json::from_value::<BTreeMap<_, _>>(it).ok()).flatten().collect()
 }
