@@ -28,6 +28,8 @@ pub struct Wire {
     pub random: Mutex<fastrand::Rng>,
     /// Whether nothing gets through.
     pub partition: watch::Receiver<bool>,
+    /// Whether the server fails, each time in another way.
+    pub outage: watch::Receiver<bool>,
 }
 
 impl Transport for Wire {
@@ -47,6 +49,9 @@ impl Wire {
         if *self.partition.borrow() {
             return Err(call.fails(TransportFault::Connect, "the network is down"));
         }
+        if *self.outage.borrow() {
+            return self.fail(&mut call).await;
+        }
         if request.extensions().get::<LastCheck>().is_some_and(|check| !check.may_write()) {
             return Err(call.fails(TransportFault::Broken, "another replica may hold the lease by now"));
         }
@@ -65,6 +70,20 @@ impl Wire {
         }
         call.is_answered(&answer, at);
         Ok(answer)
+    }
+
+    /// What becomes of a call in an outage; nothing is done of what it asks for.
+    async fn fail(&self, call: &mut Call<'_>) -> Result<Response<Bytes>, TransportError> {
+        let dice = self.random.lock().unwrap().u32(0..3);
+        match dice {
+            0 => Err(call.fails(TransportFault::Refused, "the connection was refused")),
+            1 => {
+                let answer = Response::builder().status(500).body(Bytes::new()).unwrap();
+                call.is_answered(&answer, Instant::now());
+                Ok(answer)
+            }
+            _ => std::future::pending().await,
+        }
     }
 }
 

@@ -80,6 +80,8 @@ struct Seen {
     updates: usize,
     /// Updates that were looks.
     looks: usize,
+    calls: usize,
+    statuses_by_name: BTreeMap<String, usize>,
     statuses: usize,
 }
 
@@ -100,6 +102,16 @@ impl Judge {
     /// How many updates of credentials and how many writes of statuses there were.
     pub fn writes(&self) -> (usize, usize) {
         self.with(|seen| (seen.updates, seen.statuses))
+    }
+
+    /// How many requests have left.
+    pub fn calls(&self) -> usize {
+        self.with(|seen| seen.calls)
+    }
+
+    /// How many writes of its status each resource has had.
+    pub fn statuses_by_name(&self) -> BTreeMap<String, usize> {
+        self.with(|seen| seen.statuses_by_name.clone())
     }
 
     /// How many updates there were that were only looks.
@@ -132,6 +144,7 @@ impl Judge {
     pub fn leaves(&self, process: &Process, is_token: bool) -> Instant {
         let now = Instant::now();
         self.with(|seen| {
+            seen.calls += 1;
             if let Some(broken) = seen.sent.entry(process.clone()).or_default().leaves(RATE, now) {
                 self.record.wrong(format_args!("{process}: {broken}"));
             }

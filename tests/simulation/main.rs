@@ -18,9 +18,9 @@ mod play;
 mod process;
 mod record;
 mod replicas;
+mod scenarios;
 mod schedule;
 
-use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -71,9 +71,9 @@ fn the_invariants_hold_in_random_schedules() {
         let players: Vec<_> = (0..threads).map(|_| scope.spawn(play_some)).collect();
         players.into_iter().filter_map(|player| player.join().unwrap()).collect()
     });
-    // Past the test harness, which shows nothing of a test that passes: whether CI has time for them is to be seen there.
+    // Whether CI has time for them is to be seen there.
     let took = began.elapsed().as_secs_f64();
-    writeln!(std::io::stderr(), "{schedules} schedules in {took:.1} s on {threads} threads").unwrap();
+    record::show(format_args!("{schedules} schedules in {took:.1} s on {threads} threads"));
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
 }
 

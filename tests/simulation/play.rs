@@ -93,6 +93,7 @@ impl World {
             watch_secrets: schedule.watch_secrets,
             trouble: Trouble::new(random.u64(..)),
             partition: watch::channel(false).0,
+            outage: watch::channel(false).0,
         };
         let places: Vec<_> = (0..schedule.replicas).map(place).collect();
         let replicas = Replicas::new(places, random.fork());

@@ -48,6 +48,8 @@ pub struct Place {
     pub watch_secrets: bool,
     pub trouble: Trouble,
     pub partition: watch::Sender<bool>,
+    /// Whether Confidence fails, each time in another way.
+    pub outage: watch::Sender<bool>,
 }
 
 /// Runs one process until it is told to stop, ends by itself, or is dropped, which is a crash.
@@ -61,6 +63,7 @@ pub async fn run(process: Process, seed: u64, place: Place, stop: watch::Receive
         judge: place.judge.clone(),
         random: Mutex::new(fastrand::Rng::with_seed(seed)),
         partition: place.partition.subscribe(),
+        outage: place.outage.subscribe(),
     };
     let account = AccountSettings {
         url: BaseUrl::parse(URL, false).unwrap(),

@@ -57,6 +57,7 @@ impl Judge {
         let by_update = self.looks_by_update();
         self.with(|seen| {
             seen.statuses += 1;
+            *seen.statuses_by_name.entry(write.name.to_owned()).or_default() += 1;
             let told = seen.told.insert((process.clone(), write.name.to_owned()), Instant::now());
             let generation = status.observed_generation.unwrap_or_default();
             let spec = seen.history.wishes(write.name).and_then(|it| it.spec(&object, generation)).cloned();
