@@ -79,3 +79,21 @@ fn what_the_account_may_not_read_is_asked_for_once_an_interval_and_when_somebody
         is_looked_at_when_somebody_does_something(&mut stage).await;
     });
 }
+
+#[test]
+fn what_the_account_may_not_read_is_asked_for_at_once_with_a_new_token() {
+    tell(async {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        std::fs::write(&path, "narrow").unwrap();
+        let mut stage = Stage::new(INTERVAL, Credentials::TokenFile(path.clone()));
+        stage.simulator.put(CLIENT, "till-0", Credential::named("as it was"));
+        stage.simulator.add_token("narrow", token(UPDATE));
+        stage.apply("till-0", json!({"displayName": "Till"}));
+        stage.until("the refusal is told", AT_ONCE, |stage| stage.says("Forbidden")).await;
+        stage.pass(INTERVAL.mul_f64(0.5)).await;
+        std::fs::write(&path, "test-token").unwrap();
+        // The files are looked at once a second.
+        stage.until("the new token is used", AT_ONCE * 2, |stage| stage.says("InSync")).await;
+    });
+}
