@@ -68,6 +68,9 @@ impl Judge {
             let since = told.and_then(|it| it.checked_sub(WRITING));
             let claim = Claim { process, object: &object, status, name: write.name, id, spec: &spec, since, by_update };
             let before = before.status.unwrap_or_default();
+            if times(&before) != times(status) && !claim.shows(seen, |_| true) {
+                wrong(format!("tells times that this process did not see together: {:?}", times(status)));
+            }
             // A reason that stands as it stood may rest on what another process saw.
             if said(ready) != said(self::ready(&before))
                 && let Err(why) = claim.check(seen, ready)
