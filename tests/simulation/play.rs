@@ -3,6 +3,7 @@
 
 mod act;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use confidence_operator::confidence::settings::Credentials;
@@ -64,6 +65,7 @@ struct World {
     replicas: Replicas,
     /// Credentials that somebody deleted, to be put back.
     vanished: Vec<(usize, Credential)>,
+    backup: BTreeMap<(String, String), Credential>,
     files: Option<Files>,
 }
 
@@ -97,8 +99,8 @@ impl World {
         };
         let places: Vec<_> = (0..schedule.replicas).map(place).collect();
         let replicas = Replicas::new(places, random.fork());
-        let resources = schedule.resources;
-        Self { api, simulator, judge, random, resources, replicas, vanished: Vec::new(), files }
+        let (resources, backup) = (schedule.resources, simulator.all());
+        Self { api, simulator, judge, random, resources, replicas, vanished: Vec::new(), backup, files }
     }
 
     async fn run(&mut self, schedule: &Schedule) {

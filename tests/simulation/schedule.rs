@@ -26,6 +26,9 @@ pub enum Action {
     Edit(usize, Value),
     /// Somebody else gives a credential another secret.
     EditSecret(usize, String),
+    /// Somebody makes a backup of all credentials, or restores the last one: their times go back too.
+    BackUp,
+    Restore,
     /// Somebody else deletes a credential, or puts it back.
     Vanish(usize),
     Return(usize),
@@ -129,7 +132,9 @@ fn action(resources: usize, replicas: usize, random: &mut fastrand::Rng) -> Acti
         43..45 => Action::DeleteSecret(resource),
         45..55 => Action::Edit(resource, managed(random)),
         55..59 => Action::EditSecret(resource, secret(random)),
-        59..65 => Action::Vanish(resource),
+        59..60 => Action::BackUp,
+        60..62 => Action::Restore,
+        62..65 => Action::Vanish(resource),
         65..68 => Action::Return(resource),
         68..70 => Action::Touch(resource),
         70..85 => Action::Fault(fault(resource, random)),

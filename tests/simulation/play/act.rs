@@ -43,6 +43,14 @@ impl World {
                 self.judge.is_foreign_secret(&name(*resource));
                 self.simulator.edit(CLIENT, &name(*resource), |it| it.secret.clone_from(secret));
             }
+            Action::BackUp => self.backup = self.simulator.all(),
+            Action::Restore => {
+                self.vanished.retain(|(resource, _)| !self.backup.contains_key(&(CLIENT.to_owned(), name(*resource))));
+                for ((client, id), credential) in self.backup.clone() {
+                    self.judge.is_foreign_secret(&id);
+                    self.simulator.put(&client, &id, credential);
+                }
+            }
             Action::Vanish(resource) => {
                 let gone = self.simulator.delete(CLIENT, &name(*resource));
                 self.vanished.extend(gone.map(|it| (*resource, it)));
