@@ -148,6 +148,7 @@ impl<'a> Call<'a> {
         });
         if self.is_on_its_way && !is_clear {
             judge.loses(process, &self.id, self.left);
+            judge.wrote(process, &self.id, &self.known, mask, None);
         }
     }
 
@@ -170,6 +171,9 @@ impl<'a> Call<'a> {
         for credential in shown {
             let Some(id) = credential["name"].as_str().and_then(|it| it.rsplit('/').next()) else { continue };
             let Some(credential) = shown_as(&credential) else { continue };
+            if let Some(mask) = &self.mask {
+                judge.wrote(process, id, &self.known, mask, Some(&credential));
+            }
             let by_own_write = self.mask.is_some();
             let sight = Sight { credential, asked: self.decided, at, arrived: Instant::now(), by_own_write };
             judge.sees(process, id, sight);

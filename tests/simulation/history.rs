@@ -68,6 +68,11 @@ pub struct Wishes {
 }
 
 impl Wishes {
+    /// The uid of the resource of an edition.
+    pub fn uid(&self, edition: Edition) -> &str {
+        &self.uids[edition.0]
+    }
+
     /// The spec of a resource's generation.
     pub fn spec(
         &self,
@@ -78,6 +83,13 @@ impl Wishes {
         let number = self.uids.iter().position(|it| it == uid)?;
         self.specs.get(&(number, generation))
     }
+}
+
+/// A version of a Secret.
+#[derive(Clone, Debug)]
+pub struct SecretVersion {
+    pub version: String,
+    pub value: String,
 }
 
 /// A resource's claim to a credential: the oldest one owns it.
@@ -102,7 +114,7 @@ impl Claim {
 pub struct History {
     wishes: BTreeMap<String, Wishes>,
     claims: Vec<Claim>,
-    secrets: BTreeMap<String, Vec<String>>,
+    secrets: BTreeMap<String, Vec<SecretVersion>>,
 }
 
 impl History {
@@ -145,13 +157,19 @@ impl History {
     }
 
     /// A Secret holds this now.
-    pub fn note_secret(&mut self, name: &str, secret: &str) {
-        self.secrets.entry(name.to_owned()).or_default().push(secret.to_owned());
+    pub fn note_secret(&mut self, name: &str, secret: SecretVersion) {
+        self.secrets.entry(name.to_owned()).or_default().push(secret);
     }
 
     /// What a Secret held so far.
-    pub fn secrets(&self, name: &str) -> &[String] {
+    pub fn secrets(&self, name: &str) -> &[SecretVersion] {
         self.secrets.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a spec of this edition or of a later one does not ask for the secret.
+    pub fn left_out_secret(&self, name: &str, edition: Edition) -> bool {
+        let specs = self.wishes.get(name).map(|it| it.specs.range(edition..));
+        specs.is_some_and(|mut specs| specs.any(|(_, spec)| spec.client_secret.is_none()))
     }
 
     /// What was wanted of the resources of a name.

@@ -3,6 +3,7 @@
 mod budget;
 mod heard;
 mod hidden;
+mod secrets;
 mod sights;
 mod statuses;
 mod turns;
@@ -17,8 +18,10 @@ use tokio::time::Instant;
 
 use self::budget::Sent;
 use self::hidden::Hidden;
+use self::secrets::WrittenSecret;
 use self::sights::Sights;
 use self::turns::Turns;
+use self::updates::Whose;
 use crate::api::ApiServer;
 use crate::history::History;
 
@@ -61,19 +64,31 @@ pub struct Judge {
     seen: Arc<Mutex<Seen>>,
 }
 
-/// When a Secret was asked for, and whether it was there; none: there was no good answer.
-type Asked = (Instant, Option<bool>);
+/// What came of asking for a Secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    Version(String),
+    /// There is no such Secret.
+    Nothing,
+    /// There was no good answer, or nobody waited for one.
+    NoAnswer,
+}
 
 #[derive(Default)]
 struct Seen {
     history: History,
     sights: BTreeMap<(Process, String), Sights>,
     refused: BTreeMap<(Process, String), (Vec<String>, Instant)>,
+    /// The secrets that a process wrote to a credential, and for whom it last updated each, where that can be told.
+    written_secrets: BTreeMap<(Process, String), WrittenSecret>,
+    written_for: BTreeMap<(Process, String), Option<Whose>>,
+    /// The version of each Secret that a process read last.
+    read_secrets: BTreeMap<Process, BTreeMap<String, String>>,
     sent: BTreeMap<Process, Sent>,
     turns: BTreeMap<Process, Turns>,
     closed_until: BTreeMap<Process, Instant>,
     heard: BTreeMap<Process, Heard>,
-    asked_secrets: BTreeMap<(Process, String), Vec<Asked>>,
+    asked_secrets: BTreeMap<(Process, String), Vec<(Instant, Found)>>,
     /// When a process last wrote the status of a resource.
     told: BTreeMap<(Process, String), Instant>,
     secrets: Hidden,
@@ -180,10 +195,15 @@ impl Judge {
         self.with(|seen| seen.heard.entry(process.clone()).or_default().add(id, end));
     }
 
-    /// A process has asked for a Secret, and found it, or not, or it had no good answer.
-    pub fn asks_for_secret(&self, process: &Process, name: &str, found: Option<bool>) {
-        let key = (process.clone(), name.to_owned());
-        self.with(|seen| seen.asked_secrets.entry(key).or_default().push((Instant::now(), found)));
+    /// A process has asked for a Secret.
+    pub fn asks_for_secret(&self, process: &Process, name: &str, found: Found) {
+        self.with(|seen| {
+            if let Found::Version(version) = &found {
+                seen.read_secrets.entry(process.clone()).or_default().insert(name.to_owned(), version.clone());
+            }
+            let asked = seen.asked_secrets.entry((process.clone(), name.to_owned())).or_default();
+            asked.push((Instant::now(), found));
+        });
     }
 
     /// An answer has arrived that asks the account to wait.

@@ -21,7 +21,7 @@ use tokio::sync::watch;
 
 use crate::account::{URL, Wire};
 use crate::api::{ApiServer, Fate, Lost, Trouble, failure};
-use crate::judge::{Judge, Process, RATE};
+use crate::judge::{Found, Judge, Process, RATE};
 
 /// How often the replicas of the schedules look for drift.
 pub const INTERVAL: Duration = Duration::from_secs(30);
@@ -114,27 +114,31 @@ async fn ask(process: &Process, request: Request<kube::client::Body>, place: &Pl
     let metadata_only = request.headers().get("accept").is_some_and(|it| it.to_str().unwrap().contains("as=Partial"));
     let secret = request.uri().path().split_once("/secrets/").map(|(_, name)| name.to_owned());
     let Some(secret) = secret.filter(|_| !metadata_only) else { return send(process, request, place).await };
-    let mut asks = Asks { process, place, secret: &secret, found: None };
-    let answer = send(process, request, place).await?;
-    asks.found = match answer.status().as_u16() {
-        200 => Some(true),
-        404 => Some(false),
-        _ => None,
+    let mut asks = Asks { process, place, secret: &secret, found: Found::NoAnswer };
+    let (parts, body) = send(process, request, place).await?.into_parts();
+    let body = axum::body::to_bytes(body, usize::MAX).await?;
+    asks.found = match parts.status.as_u16() {
+        200 => {
+            let object: serde_json::Value = serde_json::from_slice(&body)?;
+            Found::Version(object["metadata"]["resourceVersion"].as_str().unwrap().to_owned())
+        }
+        404 => Found::Nothing,
+        _ => Found::NoAnswer,
     };
-    Ok(answer)
+    Ok(Response::from_parts(parts, Body::from(body)))
 }
 
-/// A Secret that is asked for, and whether it was found: not known, as long as nothing else is said, nor if nobody waits.
+/// A Secret that is asked for. Nothing comes of it, as long as nothing else is said.
 struct Asks<'a> {
     process: &'a Process,
     place: &'a Place,
     secret: &'a str,
-    found: Option<bool>,
+    found: Found,
 }
 
 impl Drop for Asks<'_> {
     fn drop(&mut self) {
-        self.place.judge.asks_for_secret(self.process, self.secret, self.found);
+        self.place.judge.asks_for_secret(self.process, self.secret, self.found.clone());
     }
 }
 

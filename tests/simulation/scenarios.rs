@@ -19,6 +19,7 @@ use tokio::time::Instant;
 
 use crate::account::CLIENT;
 use crate::api::{ApiServer, Kind, Trouble};
+use crate::history::SecretVersion;
 use crate::judge::Judge;
 use crate::process::Place;
 use crate::record::Record;
@@ -102,9 +103,14 @@ impl Stage {
     }
 
     fn put_secret(&self, name: &str, secret: &str) {
-        self.judge.history(|history| history.note_secret(name, secret));
         let data = json!({"data": {"secret": k8s_openapi::ByteString(secret.as_bytes().to_vec())}});
-        self.api.with(|store| store.put(Kind::Secret, name, &data));
+        let version = self.api.with(|store| {
+            store.put(Kind::Secret, name, &data);
+            let object = store.get(Kind::Secret, name).unwrap();
+            object["metadata"]["resourceVersion"].as_str().unwrap().to_owned()
+        });
+        let version = SecretVersion { version, value: secret.to_owned() };
+        self.judge.history(|history| history.note_secret(name, version));
     }
 
     /// The reasons of Ready of all resources.

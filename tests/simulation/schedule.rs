@@ -180,7 +180,7 @@ fn spec(resource: usize, resources: usize, random: &mut fastrand::Rng) -> Value 
         _ => name(resource),
     };
     spec["name"] = json!(format!("clients/{}/credentials/{id}", crate::account::CLIENT));
-    if random.u32(0..4) == 0 {
+    if random.u32(0..3) == 0 {
         spec["clientSecret"] = json!({"secretKeyRef": {"name": format!("secret-{}", name(resource)), "key": "secret"}});
     }
     if random.u32(0..16) == 0 {
@@ -207,7 +207,7 @@ const KINDS: [CallKind; 5] = [CallKind::Get, CallKind::List, CallKind::Update, C
 
 fn fault(resource: usize, random: &mut fastrand::Rng) -> Fault {
     let retry_after = (random.bool()).then(|| random.u32(1..5).to_string());
-    let what = match random.u32(0..18) {
+    let what = match random.u32(0..19) {
         0 => FaultKind::Status { code: 429, retry_after },
         1 => FaultKind::Status { code: 503, retry_after },
         2 => FaultKind::status(500),
@@ -224,7 +224,9 @@ fn fault(resource: usize, random: &mut fastrand::Rng) -> Fault {
         14 => FaultKind::status(400),
         15 => FaultKind::status(403),
         16 => FaultKind::Html { code: 200 },
-        _ => FaultKind::NotTaken { fields: vec!["labels".to_owned()] },
+        _ => FaultKind::NotTaken {
+            fields: vec![random.choice(["labels", "environments", "sdk_type"]).unwrap_or("labels").to_owned()],
+        },
     };
     let mut fault = Fault::once(what).times(random.u32(1..4));
     if random.bool() {

@@ -11,7 +11,7 @@ use confidence_simulator::Credential;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use tokio::time::Instant;
 
-use super::{Heard, Judge, Process, Seen};
+use super::{Found, Heard, Judge, Process, Seen};
 use crate::api::{Kind, Write};
 use crate::history::differing;
 
@@ -100,9 +100,8 @@ impl Claim<'_> {
             "SecretNotFound" | "SecretUnreadable" => {
                 let asked = seen.asked_secrets.get(&(self.process.clone(), format!("secret-{}", self.name)));
                 let is_recent = |at: Instant| self.since.is_none_or(|since| at >= since);
-                asked.into_iter().flatten().any(|(at, found)| {
-                    is_recent(*at) && *found == if reason == "SecretNotFound" { Some(false) } else { None }
-                })
+                let ground = if reason == "SecretNotFound" { Found::Nothing } else { Found::NoAnswer };
+                asked.into_iter().flatten().any(|(at, found)| is_recent(*at) && *found == ground)
             }
             "ReadNotAllowed" => self.is_report() && (self.by_update || self.heard(seen, Heard::reading_was_refused)),
             other => self.heard(seen, |it| it.gives(other, self.id, self.since)),

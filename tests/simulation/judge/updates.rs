@@ -8,8 +8,9 @@ use confidence_simulator::Credential;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::secrets::WrittenSecret;
 use super::{Judge, Process, Sight};
-use crate::history::{found, may_be_written, wanted};
+use crate::history::{Edition, found, may_be_written, wanted};
 
 /// How long it takes at the most until a process notices who owns a credential: a watch that died, and trouble after it.
 const BEHIND: Duration = Duration::from_mins(3);
@@ -19,6 +20,18 @@ const BEHIND: Duration = Duration::from_mins(3);
 pub struct Known {
     /// What was the newest that it had seen of the credential, or came while the update waited for its turn.
     pub sights: Vec<Sight>,
+    /// The secret that it last wrote to the credential, if it has.
+    pub secret: Option<WrittenSecret>,
+    /// The versions of the Secrets that it read last, by name.
+    pub read: BTreeMap<String, String>,
+}
+
+/// For which resource an update was made, and by which of its specs, at the earliest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whose {
+    pub name: String,
+    pub uid: String,
+    pub edition: Edition,
 }
 
 /// An update, as it arrives.
@@ -29,13 +42,13 @@ pub struct Update<'a> {
 }
 
 impl Update<'_> {
-    fn secret(&self) -> Option<&str> {
+    pub fn secret(&self) -> Option<&str> {
         self.body["clientSecret"]["secret"].as_str()
     }
 }
 
 /// Whether a mask names the secret.
-fn names_secret(mask: &[String]) -> bool {
+pub fn names_secret(mask: &[String]) -> bool {
     mask.iter().any(|it| it == "client_secret")
 }
 
@@ -57,11 +70,16 @@ impl Judge {
                 wrong(format!("writes {field}, which did not differ in what was last seen"));
             }
         }
-        self.is_wanted(update, &wrong);
+        let whose = self.is_wanted(update, &wrong);
+        self.with(|seen| seen.written_for.insert((process.clone(), id.to_owned()), whose.clone()));
+        if let Some(whose) = whose.filter(|_| names_secret(update.mask)) {
+            self.may_write_secret(&whose, known, update, &wrong);
+        }
     }
 
     /// Some spec says what the update says, of a resource that owned the credential, and none was written before that is newer.
-    fn is_wanted(&self, update: &Update<'_>, wrong: &impl Fn(String)) {
+    /// Tells whose, if that can be told.
+    fn is_wanted(&self, update: &Update<'_>, wrong: &impl Fn(String)) -> Option<Whose> {
         let said = said(update.body);
         let mut says_it = Vec::new();
         self.history(|history| {
@@ -70,7 +88,7 @@ impl Judge {
                 let is_wanted = |spec: &ConfidenceClientCredentialSpec, field: &String| {
                     if field == "client_secret" {
                         return spec.client_secret.is_some()
-                            && update.secret().is_some_and(|it| secrets.iter().any(|known| known == it));
+                            && update.secret().is_some_and(|it| secrets.iter().any(|known| known.value == it));
                     }
                     wanted(spec, field).is_some() && wanted(spec, field) == said(field)
                 };
@@ -83,7 +101,10 @@ impl Judge {
                 says_it.extend(editions.first().map(|first| (name, *first, *editions.last().unwrap())));
             }
             match &says_it[..] {
-                [] => wrong(format!("says what no owner's spec has said: {:?} {}", update.mask, update.body)),
+                [] => {
+                    wrong(format!("says what no owner's spec has said: {:?} {}", update.mask, update.body));
+                    None
+                }
                 [(name, first, last)] => {
                     let wishes = history.wishes(name).unwrap();
                     if *last < wishes.written {
@@ -91,11 +112,13 @@ impl Judge {
                         wrong(format!("goes back to {last:?} after {written:?} was written"));
                     }
                     wishes.written = wishes.written.max(*first);
+                    // Of two resources with one name, the process may not know the newer one yet.
+                    let is_one = first.0 == last.0;
+                    is_one.then(|| Whose { name: name.clone(), uid: wishes.uid(*last).to_owned(), edition: *first })
                 }
-                // Whose it is cannot be told.
-                _ => {}
+                _ => None,
             }
-        });
+        })
     }
 
     /// What a process knows of a credential, for what it decided on at that time or later.
@@ -103,7 +126,11 @@ impl Judge {
         self.with(|seen| {
             let key = (process.clone(), id.to_owned());
             let sights = seen.sights.get(&key).map(|it| it.to_plan_from(since).cloned().collect());
-            Known { sights: sights.unwrap_or_default() }
+            Known {
+                sights: sights.unwrap_or_default(),
+                secret: seen.written_secrets.get(&key).cloned(),
+                read: seen.read_secrets.get(process).cloned().unwrap_or_default(),
+            }
         })
     }
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::World;
 use crate::account::CLIENT;
 use crate::api::{Kind, Store};
+use crate::history::SecretVersion;
 use crate::schedule::{Action, name};
 
 impl World {
@@ -113,10 +114,15 @@ impl World {
     }
 
     fn put_secret(&self, resource: usize, secret: &str) {
-        let id = name(resource);
-        self.judge.history(|history| history.note_secret(&format!("secret-{id}"), secret));
+        let id = format!("secret-{}", name(resource));
         let data = json!({"data": {"secret": k8s_openapi::ByteString(secret.as_bytes().to_vec())}});
-        self.api.with(|store| store.put(Kind::Secret, &format!("secret-{id}"), &data));
+        let version = self.api.with(|store| {
+            store.put(Kind::Secret, &id, &data);
+            let object = store.get(Kind::Secret, &id).unwrap();
+            object["metadata"]["resourceVersion"].as_str().unwrap().to_owned()
+        });
+        let version = SecretVersion { version, value: secret.to_owned() };
+        self.judge.history(|history| history.note_secret(&id, version));
     }
 
     pub(super) fn put_back(&mut self, which: Option<usize>) {
