@@ -1,5 +1,6 @@
 //! Stories that are told once, not drawn: one replica, the same judge, the same paused time.
 
+mod foreign_secret;
 mod not_taken;
 mod outage;
 mod stalled;
