@@ -9,13 +9,12 @@ use confidence_operator::confidence::transport::{LastCheck, Transport, Transport
 use confidence_simulator::ConnectionReset;
 use futures::future::BoxFuture;
 use http::{Method, Request, Response};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tower::ServiceExt;
 
-use crate::history::Sights;
-use crate::judge::{Judge, Process};
+use crate::judge::{End, Judge, Known, Pace, Process, Sight, TOKEN, Update, labels};
 
 /// The client of all credentials.
 pub const CLIENT: &str = "shop";
@@ -29,6 +28,8 @@ pub struct Wire {
     pub random: Mutex<fastrand::Rng>,
     /// Whether nothing gets through.
     pub partition: watch::Receiver<bool>,
+    /// Whether the server fails, each time in another way.
+    pub outage: watch::Receiver<bool>,
 }
 
 impl Transport for Wire {
@@ -43,42 +44,121 @@ impl Wire {
     }
 
     async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
-        self.judge.leaves(&self.process);
+        let mut call = Call::leaves(self, &request);
         sleep(self.latency()).await;
         if *self.partition.borrow() {
-            return Err(TransportError::new(TransportFault::Connect, "the network is down"));
+            return Err(call.fails(TransportFault::Connect, "the network is down"));
+        }
+        if *self.outage.borrow() {
+            return self.fail(&mut call).await;
         }
         if request.extensions().get::<LastCheck>().is_some_and(|check| !check.may_write()) {
-            return Err(TransportError::new(TransportFault::Broken, "another replica may hold the lease by now"));
+            return Err(call.fails(TransportFault::Broken, "another replica may hold the lease by now"));
         }
-        let updates = request.method() == Method::PATCH;
-        let id = request.uri().path().rsplit('/').next().unwrap().to_owned();
         // From here on the request is on its way: it arrives even if the one who sent it is gone.
+        call.is_on_its_way = true;
         let (process, judge, router) = (self.process.clone(), self.judge.clone(), self.router.clone());
-        let arrives = sleep(self.latency());
-        let known = self.judge.sights(&self.process, &id);
+        let (arrives, known) = (sleep(self.latency()), call.known.clone());
         let delivery = tokio::spawn(async move {
             arrives.await;
             deliver(&process, request, &known, &judge, router).await
         });
-        let lost = Lost::unless_answered(self, updates, &id);
-        let (answer, at) = delivery.await.unwrap()?;
+        let (answer, at) = delivery.await.unwrap().map_err(|error| call.fails(error.fault, &error.detail))?;
         sleep(self.latency()).await;
         if *self.partition.borrow() {
-            return Err(TransportError::new(TransportFault::Broken, "the network went down"));
+            return Err(call.fails(TransportFault::Broken, "the network went down"));
         }
-        if !answer.status().is_success() || serde_json::from_slice::<Credential>(answer.body()).is_ok() {
-            lost.found();
-        }
-        self.note(updates, &answer, at);
+        call.is_answered(&answer, at);
         Ok(answer)
     }
 
-    /// What the process knows by this answer.
-    fn note(&self, updates: bool, answer: &Response<Bytes>, at: Instant) {
+    /// What becomes of a call in an outage; nothing is done of what it asks for.
+    async fn fail(&self, call: &mut Call<'_>) -> Result<Response<Bytes>, TransportError> {
+        let dice = self.random.lock().unwrap().u32(0..3);
+        match dice {
+            0 => Err(call.fails(TransportFault::Refused, "the connection was refused")),
+            1 => {
+                let answer = Response::builder().status(500).body(Bytes::new()).unwrap();
+                call.is_answered(&answer, Instant::now());
+                Ok(answer)
+            }
+            _ => std::future::pending().await,
+        }
+    }
+}
+
+/// A call in hand, and what its process makes of its end. Dropped before it is answered, it was waited for too long, or its
+/// process is gone.
+struct Call<'a> {
+    wire: &'a Wire,
+    id: String,
+    is_token: bool,
+    /// The fields that it writes, if it is an update.
+    mask: Option<Vec<String>>,
+    /// Since when it may have been decided on, and what was known then.
+    decided: Instant,
+    known: Known,
+    left: Instant,
+    is_on_its_way: bool,
+    is_over: bool,
+}
+
+impl<'a> Call<'a> {
+    fn leaves(wire: &'a Wire, request: &Request<Bytes>) -> Self {
+        let id = request.uri().path().rsplit('/').next().unwrap().to_owned();
+        let is_token = id == TOKEN;
+        let mask = (request.method() == Method::PATCH).then(|| mask_of(request));
+        let mut decided = wire.judge.leaves(&wire.process, is_token);
+        if let Some(mask) = &mask {
+            decided = wire.judge.repeats(&wire.process, &id, mask).map_or(decided, |first| first.min(decided));
+        }
+        let known = wire.judge.known(&wire.process, &id, decided);
+        let left = Instant::now();
+        Self { wire, id, is_token, mask, decided, known, left, is_on_its_way: false, is_over: false }
+    }
+
+    fn fails(&mut self, fault: TransportFault, why: &str) -> TransportError {
+        self.end(End::Fault(fault), None);
+        TransportError::new(fault, why)
+    }
+
+    /// It is over, with this answer if there is one.
+    fn end(&mut self, end: End, answer: Option<&Response<Bytes>>) {
+        if std::mem::replace(&mut self.is_over, true) {
+            return;
+        }
+        let Wire { judge, process, .. } = self.wire;
+        judge.hears(process, &self.id, end);
+        if self.is_token {
+            judge.turns(process, |turns| turns.token_ends(Instant::now()));
+        }
+        match answer.map(|it| it.status().as_u16()) {
+            Some(429) => judge.turns(process, |turns| turns.slow_down(Pace::Throttled)),
+            Some(401 | 500..) | None => judge.turns(process, |turns| turns.slow_down(Pace::Failed)),
+            _ => {}
+        }
+        let Some(mask) = &self.mask else { return };
+        // A token that was refused is renewed, and labels that were refused are spelled otherwise: the call is made again.
+        let is_repeated = matches!(answer.map(|it| it.status().as_u16()), Some(400 | 401 | 422));
+        judge.may_repeat(process, &self.id, is_repeated.then(|| (mask.clone(), self.decided)));
+        let is_clear = answer.is_some_and(|it| match it.status().as_u16() {
+            200..300 => serde_json::from_slice::<Credential>(it.body()).is_ok(),
+            408 | 500.. => false,
+            _ => true,
+        });
+        if self.is_on_its_way && !is_clear {
+            judge.loses(process, &self.id, self.left);
+            judge.wrote(process, &self.id, &self.known, mask, None);
+        }
+    }
+
+    /// What the process knows by an answer.
+    fn is_answered(&mut self, answer: &Response<Bytes>, at: Instant) {
+        self.end(end_of(answer), Some(answer));
+        let Wire { judge, process, .. } = self.wire;
         let waits = answer.headers().get("retry-after").and_then(|it| it.to_str().ok()?.parse().ok());
         if let (429 | 503, Some(seconds)) = (answer.status().as_u16(), waits) {
-            self.judge.told_to_wait(&self.process, Duration::from_secs(seconds));
+            judge.told_to_wait(process, Duration::from_secs(seconds));
         }
         if !answer.status().is_success() {
             return;
@@ -90,36 +170,38 @@ impl Wire {
         };
         for credential in shown {
             let Some(id) = credential["name"].as_str().and_then(|it| it.rsplit('/').next()) else { continue };
-            if let Some(seen) = shown_as(&credential) {
-                self.judge.sees(&self.process, id, seen, at, updates);
+            let Some(credential) = shown_as(&credential) else { continue };
+            if let Some(mask) = &self.mask {
+                judge.wrote(process, id, &self.known, mask, Some(&credential));
             }
+            let by_own_write = self.mask.is_some();
+            let sight = Sight { credential, asked: self.decided, at, arrived: Instant::now(), by_own_write };
+            judge.sees(process, id, sight);
         }
     }
 }
 
-/// An update that is on its way. Dropped before it is answered, by a failure or because nobody waits any longer, it is lost.
-struct Lost<'a> {
-    wire: &'a Wire,
-    id: Option<&'a str>,
-    at: Instant,
-}
-
-impl<'a> Lost<'a> {
-    fn unless_answered(wire: &'a Wire, updates: bool, id: &'a str) -> Self {
-        Self { wire, id: updates.then_some(id), at: Instant::now() }
-    }
-
-    fn found(mut self) {
-        self.id = None;
-    }
-}
-
-impl Drop for Lost<'_> {
+impl Drop for Call<'_> {
     fn drop(&mut self) {
-        if let Some(id) = self.id {
-            self.wire.judge.loses(&self.wire.process, id, self.at);
-        }
+        self.end(End::Nothing, None);
     }
+}
+
+/// What an answer amounts to, before anything is made of what it says.
+fn end_of(answer: &Response<Bytes>) -> End {
+    let said: Option<Value> = serde_json::from_slice(answer.body()).ok();
+    let has = |field: &str| said.as_ref().is_some_and(|it| !it[field].is_null());
+    let is_readable = ["displayName", "clientCredentials", "accessToken"].into_iter().any(has);
+    match answer.status().as_u16() {
+        200..300 if !is_readable => End::Unreadable,
+        code => End::Answer(code, has("code") && has("message")),
+    }
+}
+
+fn mask_of(request: &Request<Bytes>) -> Vec<String> {
+    let parameters = url::form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes());
+    let masks = parameters.filter(|(name, _)| name == "updateMask");
+    masks.flat_map(|(_, it)| it.split(',').map(str::to_owned).collect::<Vec<_>>()).collect()
 }
 
 /// What every answer with a credential has.
@@ -132,12 +214,15 @@ struct Credential {
 
 /// The credential that an answer shows.
 fn shown_as(answer: &Value) -> Option<confidence_simulator::Credential> {
-    const KNOWN: [&str; 5] = ["displayName", "environments", "labels", "sdkType", "updateTime"];
+    const KNOWN: [&str; 6] = ["displayName", "environments", "labels", "sdkType", "updateTime", "lastSeenTime"];
     let mut fields = answer.as_object()?.clone();
+    let secret = answer["clientSecret"]["secret"].as_str().map(str::to_owned);
     fields.retain(|field, value| KNOWN.contains(&field.as_str()) && !value.is_null());
     if fields.get("sdkType").is_some_and(|it| it == "SDK_TYPE_UNSPECIFIED") {
         fields.remove("sdkType");
     }
+    fields.insert("labels".to_owned(), json!(labels(&answer["labels"])));
+    fields.extend(secret.map(|it| ("secret".to_owned(), Value::from(it))));
     serde_json::from_value(Value::Object(fields)).ok()
 }
 
@@ -145,20 +230,15 @@ fn shown_as(answer: &Value) -> Option<confidence_simulator::Credential> {
 async fn deliver(
     process: &Process,
     request: Request<Bytes>,
-    known: &Sights,
+    known: &Known,
     judge: &Judge,
     router: Router,
 ) -> Result<(Response<Bytes>, Instant), TransportError> {
     let line = format!("{} {}", request.method(), request.uri().path_and_query().unwrap());
     if request.method() == Method::PATCH {
-        let id = request.uri().path().rsplit('/').next().unwrap().to_owned();
-        let mask: url::form_urlencoded::Parse<'_> =
-            url::form_urlencoded::parse(request.uri().query().unwrap().as_bytes());
-        let mask: Vec<String> = mask
-            .filter(|(name, _)| name == "updateMask")
-            .flat_map(|(_, it)| it.split(',').map(str::to_owned).collect::<Vec<_>>())
-            .collect();
-        judge.update(process, &id, known, &mask, &serde_json::from_slice(request.body()).unwrap());
+        let id = request.uri().path().rsplit('/').next().unwrap();
+        let body: Value = serde_json::from_slice(request.body()).unwrap();
+        judge.update(process, known, &Update { id, mask: &mask_of(&request), body: &body });
     }
     let at = Instant::now();
     let answer = router.oneshot(request.map(Body::from)).await.unwrap_or_else(|never| match never {});

@@ -1,6 +1,6 @@
 //! What everybody wanted and saw so far: what the judge judges by.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use confidence_operator::api::spec::{DriftPolicy, SdkType};
 use confidence_operator::api::{ConfidenceClientCredential, ConfidenceClientCredentialSpec};
@@ -68,6 +68,11 @@ pub struct Wishes {
 }
 
 impl Wishes {
+    /// The uid of the resource of an edition.
+    pub fn uid(&self, edition: Edition) -> &str {
+        &self.uids[edition.0]
+    }
+
     /// The spec of a resource's generation.
     pub fn spec(
         &self,
@@ -80,22 +85,36 @@ impl Wishes {
     }
 }
 
-/// What one process saw of one credential.
-#[derive(Clone, Debug, Default)]
-pub struct Sights {
-    /// Everything that it saw.
-    pub all: Vec<Credential>,
-    /// What it saw since its own last update, the answer to that one included, if it came.
-    pub since_write: Vec<Credential>,
-    /// When that update was on its way.
-    pub written: Option<Instant>,
+/// A version of a Secret.
+#[derive(Clone, Debug)]
+pub struct SecretVersion {
+    pub version: String,
+    pub value: String,
+}
+
+/// A resource's claim to a credential: the oldest one owns it.
+#[derive(Debug)]
+struct Claim {
+    created: jiff::Timestamp,
+    name: String,
+    uid: String,
+    id: String,
+    /// From when on, and until when.
+    time: (Instant, Option<Instant>),
+}
+
+impl Claim {
+    fn stands_at(&self, at: Instant) -> bool {
+        self.time.0 <= at && self.time.1.is_none_or(|end| at < end)
+    }
 }
 
 /// What was wanted, by name.
 #[derive(Debug, Default)]
 pub struct History {
     wishes: BTreeMap<String, Wishes>,
-    secrets: BTreeMap<String, Vec<String>>,
+    claims: Vec<Claim>,
+    secrets: BTreeMap<String, Vec<SecretVersion>>,
 }
 
 impl History {
@@ -105,18 +124,52 @@ impl History {
         let wishes = self.wishes.entry(name.to_owned()).or_default();
         if wishes.uids.last() != Some(uid) {
             wishes.uids.push(uid.clone());
+            let created = object.metadata.creation_timestamp.as_ref().unwrap().0;
+            let id = object.spec.name.rsplit('/').next().unwrap().to_owned();
+            let time = (Instant::now(), None);
+            self.claims.push(Claim { created, name: name.to_owned(), uid: uid.clone(), id, time });
         }
         wishes.specs.insert((wishes.uids.len() - 1, object.metadata.generation.unwrap()), object.spec.clone());
     }
 
+    /// The resource of a name is gone.
+    pub fn note_end(&mut self, name: &str) {
+        for claim in self.claims.iter_mut().filter(|it| it.name == name) {
+            claim.time.1.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// The names of the resources that have owned a credential at some time since then.
+    pub fn owners_since(&self, id: &str, since: Option<Instant>) -> BTreeSet<String> {
+        let claims: Vec<&Claim> = self.claims.iter().filter(|it| it.id == id).collect();
+        let began = claims.iter().map(|it| it.time.0).min();
+        let changes = claims.iter().flat_map(|it| [Some(it.time.0), it.time.1]).flatten();
+        let moments = changes.filter(|at| since.is_none_or(|since| *at >= since)).chain(since).chain(began);
+        let owner = |at| claims.iter().filter(|it| it.stands_at(at)).min_by_key(|it| (it.created, &it.name));
+        moments.filter_map(owner).map(|it| it.name.clone()).collect()
+    }
+
+    /// The names of the resources, of now and of before, whose claim to a credential is older than that of a resource.
+    pub fn older_claims(&self, id: &str, uid: &str) -> impl Iterator<Item = &str> {
+        let own = self.claims.iter().find(|it| it.uid == uid).map(|it| (it.created, it.name.as_str()));
+        let is_older = move |it: &&Claim| it.id == id && own.is_some_and(|own| (it.created, it.name.as_str()) < own);
+        self.claims.iter().filter(is_older).map(|it| it.name.as_str())
+    }
+
     /// A Secret holds this now.
-    pub fn note_secret(&mut self, name: &str, secret: &str) {
-        self.secrets.entry(name.to_owned()).or_default().push(secret.to_owned());
+    pub fn note_secret(&mut self, name: &str, secret: SecretVersion) {
+        self.secrets.entry(name.to_owned()).or_default().push(secret);
     }
 
     /// What a Secret held so far.
-    pub fn secrets(&self, name: &str) -> &[String] {
+    pub fn secrets(&self, name: &str) -> &[SecretVersion] {
         self.secrets.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a spec of this edition or of a later one does not ask for the secret.
+    pub fn left_out_secret(&self, name: &str, edition: Edition) -> bool {
+        let specs = self.wishes.get(name).map(|it| it.specs.range(edition..));
+        specs.is_some_and(|mut specs| specs.any(|(_, spec)| spec.client_secret.is_none()))
     }
 
     /// What was wanted of the resources of a name.

@@ -1,23 +1,38 @@
 //! The invariants: what must hold at each call and at each write, whatever else happens.
 
+mod budget;
+mod heard;
+mod hidden;
+mod secrets;
+mod sights;
+mod statuses;
+mod turns;
+mod updates;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use confidence_operator::api::ConfidenceClientCredential;
-use confidence_simulator::Credential;
-use serde_json::Value;
+use confidence_operator::controller::ObserveMode;
 use tokio::time::Instant;
 
-use crate::api::{ApiServer, Kind, Write};
-use crate::history::{History, Sights, differing, found, may_be_written, wanted};
+use self::budget::Sent;
+use self::hidden::Hidden;
+use self::secrets::WrittenSecret;
+use self::sights::Sights;
+use self::turns::Turns;
+use self::updates::Whose;
+use crate::api::ApiServer;
+use crate::history::History;
+
+pub use self::heard::{End, Heard, TOKEN};
+pub use self::sights::Sight;
+pub use self::turns::Pace;
+pub use self::updates::{Known, Update, labels};
 use crate::record::Record;
 
 /// The budget that the replicas are given, in requests a second.
 pub const RATE: u32 = 10;
-
-/// What may come at once, beside what the rate allows.
-const AT_ONCE: f64 = 8.0;
 
 /// A process of a replica: each restart is another.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,22 +60,49 @@ pub struct Judge {
     pub record: Record,
     api: ApiServer,
     elected: bool,
+    observe: ObserveMode,
     seen: Arc<Mutex<Seen>>,
+}
+
+/// What came of asking for a Secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    Version(String),
+    /// There is no such Secret.
+    Nothing,
+    /// There was no good answer, or nobody waited for one.
+    NoAnswer,
 }
 
 #[derive(Default)]
 struct Seen {
     history: History,
     sights: BTreeMap<(Process, String), Sights>,
-    sent: BTreeMap<Process, Vec<Instant>>,
+    refused: BTreeMap<(Process, String), (Vec<String>, Instant)>,
+    /// The secrets that a process wrote to a credential, and for whom it last updated each, where that can be told.
+    written_secrets: BTreeMap<(Process, String), WrittenSecret>,
+    written_for: BTreeMap<(Process, String), Option<Whose>>,
+    /// The version of each Secret that a process read last.
+    read_secrets: BTreeMap<Process, BTreeMap<String, String>>,
+    sent: BTreeMap<Process, Sent>,
+    turns: BTreeMap<Process, Turns>,
     closed_until: BTreeMap<Process, Instant>,
+    heard: BTreeMap<Process, Heard>,
+    asked_secrets: BTreeMap<(Process, String), Vec<(Instant, Found)>>,
+    /// When a process last wrote the status of a resource.
+    told: BTreeMap<(Process, String), Instant>,
+    secrets: Hidden,
     updates: usize,
+    /// Updates that were looks.
+    looks: usize,
+    calls: usize,
+    statuses_by_name: BTreeMap<String, usize>,
     statuses: usize,
 }
 
 impl Judge {
-    pub fn new(record: Record, api: ApiServer, elected: bool) -> Self {
-        Self { record, api, elected, seen: Arc::default() }
+    pub fn new(record: Record, api: ApiServer, elected: bool, observe: ObserveMode) -> Self {
+        Self { record, api, elected, observe, seen: Arc::default() }
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut Seen) -> T) -> T {
@@ -77,25 +119,90 @@ impl Judge {
         self.with(|seen| (seen.updates, seen.statuses))
     }
 
-    /// A request leaves: within the budget, and not while the account is to wait.
-    pub fn leaves(&self, process: &Process) {
+    /// How many requests have left.
+    pub fn calls(&self) -> usize {
+        self.with(|seen| seen.calls)
+    }
+
+    /// How many writes of its status each resource has had.
+    pub fn statuses_by_name(&self) -> BTreeMap<String, usize> {
+        self.with(|seen| seen.statuses_by_name.clone())
+    }
+
+    /// How many updates there were that were only looks.
+    pub fn looks(&self) -> usize {
+        self.with(|seen| seen.looks)
+    }
+
+    /// Whether all replicas are to look through updates.
+    pub fn looks_by_update(&self) -> bool {
+        self.observe == ObserveMode::Update
+    }
+
+    /// Whether a process may look through an update: it is to, or it was told that it may not read.
+    pub fn may_look_by_update(&self, process: &Process) -> bool {
+        let is_refused = || self.with(|seen| seen.heard.get(process).is_some_and(Heard::reading_was_refused));
+        self.looks_by_update() || (self.observe == ObserveMode::Auto && is_refused())
+    }
+
+    /// Somebody else writes the secret of a credential.
+    pub fn is_foreign_secret(&self, id: &str) {
+        self.with(|seen| seen.secrets.is_foreign(id));
+    }
+
+    /// Whether nobody can know of the secret that somebody else wrote to a credential.
+    pub fn hides_secret(&self, id: &str, time_counts: bool) -> bool {
+        self.with(|seen| seen.secrets.hides(id, time_counts))
+    }
+
+    /// A request leaves: within the budget, and not while the account is to wait. Tells since when it may have been decided on.
+    pub fn leaves(&self, process: &Process, is_token: bool) -> Instant {
         let now = Instant::now();
         self.with(|seen| {
-            let sent = seen.sent.entry(process.clone()).or_default();
-            sent.push(now);
-            let too_many = (0..sent.len()).rev().find(|first| {
-                #[allow(clippy::cast_precision_loss)] // a handful
-                let count = (sent.len() - first) as f64;
-                count > AT_ONCE + 1.0 + f64::from(RATE) * (now - sent[*first]).as_secs_f64()
-            });
-            if let Some(first) = too_many {
-                let count = sent.len() - first;
-                self.record
-                    .wrong(format_args!("{process}: {count} calls in {:?} are over the budget", now - sent[first]));
+            seen.calls += 1;
+            if let Some(broken) = seen.sent.entry(process.clone()).or_default().leaves(RATE, now) {
+                self.record.wrong(format_args!("{process}: {broken}"));
             }
             if seen.closed_until.get(process).is_some_and(|until| now < *until) {
                 self.record.wrong(format_args!("{process}: a call while the server asked to wait"));
             }
+            seen.turns.entry(process.clone()).or_default().leaves(is_token, now)
+        })
+    }
+
+    /// How the turns of a process come is another matter now.
+    pub fn turns(&self, process: &Process, change: impl FnOnce(&mut Turns)) {
+        self.with(|seen| change(seen.turns.entry(process.clone()).or_default()));
+    }
+
+    /// An update of these fields was refused in a way that has it made again at once, or was not; decided on then.
+    pub fn may_repeat(&self, process: &Process, id: &str, refused: Option<(Vec<String>, Instant)>) {
+        let key = (process.clone(), id.to_owned());
+        self.with(|seen| match refused {
+            Some(refused) => drop(seen.refused.insert(key, refused)),
+            None => drop(seen.refused.remove(&key)),
+        });
+    }
+
+    /// When an update was decided on of which this may be the repetition.
+    pub fn repeats(&self, process: &Process, id: &str, mask: &[String]) -> Option<Instant> {
+        let refused = self.with(|seen| seen.refused.get(&(process.clone(), id.to_owned())).cloned());
+        refused.filter(|(fields, _)| fields == mask).map(|(_, decided)| decided)
+    }
+
+    /// A call about something has ended.
+    pub fn hears(&self, process: &Process, id: &str, end: End) {
+        self.with(|seen| seen.heard.entry(process.clone()).or_default().add(id, end));
+    }
+
+    /// A process has asked for a Secret.
+    pub fn asks_for_secret(&self, process: &Process, name: &str, found: Found) {
+        self.with(|seen| {
+            if let Found::Version(version) = &found {
+                seen.read_secrets.entry(process.clone()).or_default().insert(name.to_owned(), version.clone());
+            }
+            let asked = seen.asked_secrets.entry((process.clone(), name.to_owned())).or_default();
+            asked.push((Instant::now(), found));
         });
     }
 
@@ -105,114 +212,13 @@ impl Judge {
     }
 
     /// An answer has arrived that shows a credential as it was.
-    pub fn sees(&self, process: &Process, id: &str, credential: Credential, at: Instant, by_own_write: bool) {
-        self.with(|seen| {
-            let sights = seen.sights.entry((process.clone(), id.to_owned())).or_default();
-            sights.all.push(credential.clone());
-            if by_own_write {
-                sights.since_write.clear();
-                sights.written = Some(at);
-            }
-            // What was asked before the write and comes after it is older.
-            if sights.written.is_none_or(|written| at >= written) {
-                sights.since_write.push(credential);
-            }
-        });
+    pub fn sees(&self, process: &Process, id: &str, sight: Sight) {
+        self.with(|seen| seen.sights.entry((process.clone(), id.to_owned())).or_default().add(sight));
     }
 
-    /// The answer to an update that left at that time does not come: what was seen before says nothing any more.
+    /// What an update did that left at that time is not known: what was seen before says nothing any more.
     pub fn loses(&self, process: &Process, id: &str, at: Instant) {
-        self.with(|seen| {
-            let sights = seen.sights.entry((process.clone(), id.to_owned())).or_default();
-            sights.since_write.clear();
-            sights.written = Some(at);
-        });
-    }
-
-    /// What a process has seen of a credential by now.
-    pub fn sights(&self, process: &Process, id: &str) -> Sights {
-        self.with(|seen| seen.sights.get(&(process.clone(), id.to_owned())).cloned().unwrap_or_default())
-    }
-
-    /// An update arrives at Confidence, from a process that knew this when it sent it.
-    pub fn update(&self, process: &Process, id: &str, known: &Sights, mask: &[String], body: &Value) {
-        self.holds_lease(process, self.api.holder().as_deref(), &format!("the update of {id}"));
-        let wrong = |what: String| self.record.wrong(format_args!("{process}: the update of {id} {what}"));
-        let said = said(body);
-        self.with(|seen| {
-            seen.updates += 1;
-            for field in mask.iter().filter(|it| *it != "client_secret") {
-                let differed = known.since_write.iter().any(|sight| found(sight, field) != said(field));
-                if !differed {
-                    wrong(format!("writes {field}, which did not differ in what was seen since the last update"));
-                }
-            }
-            let name = format!("till-{}", id.rsplit('-').next().unwrap());
-            let secrets = seen.history.secrets(&format!("secret-{name}")).to_vec();
-            let Some(wishes) = seen.history.wishes(&name) else {
-                return wrong("is of a resource that never was".to_owned());
-            };
-            let secret = body["clientSecret"]["secret"].as_str();
-            let is_wanted = |spec: &confidence_operator::api::ConfidenceClientCredentialSpec, field: &String| {
-                if field == "client_secret" {
-                    return spec.client_secret.is_some()
-                        && secret.is_some_and(|it| secrets.iter().any(|known| known == it));
-                }
-                wanted(spec, field).is_some() && wanted(spec, field) == said(field)
-            };
-            let says_it = wishes.specs.iter().filter(|(_, spec)| {
-                may_be_written(spec)
-                    && spec.name.ends_with(&format!("/{id}"))
-                    && mask.iter().all(|field| is_wanted(spec, field))
-            });
-            let editions: Vec<_> = says_it.map(|(edition, _)| *edition).collect();
-            match (editions.first(), editions.last()) {
-                (Some(first), Some(last)) => {
-                    if *last < wishes.written {
-                        let written = wishes.written;
-                        wrong(format!("goes back to {last:?} after {written:?} was written"));
-                    }
-                    wishes.written = wishes.written.max(*first);
-                }
-                _ => wrong(format!("says what no spec has said: {mask:?} {body}")),
-            }
-        });
-    }
-
-    /// A write is carried out at the API server.
-    pub fn write(&self, process: &Process, write: &Write<'_>) {
-        if write.kind != Kind::Resource {
-            return;
-        }
-        self.holds_lease(process, write.holder.as_deref(), &format!("the status of {}", write.name));
-        let object: ConfidenceClientCredential = serde_json::from_value(write.after.clone()).unwrap();
-        let Some(status) = &object.status else { return };
-        let wrong = |what: String| self.record.wrong(format_args!("{process}: the status of {} {what}", write.name));
-        let ready = status.conditions.iter().find(|it| it.type_ == "Ready");
-        let reason = ready.map(|it| format!("{} {}", it.status, it.reason)).unwrap_or_default();
-        self.record.tell(format_args!("{process} status {} {:?} {reason}", write.name, status.observed_generation));
-        if status.observed_generation > object.metadata.generation {
-            wrong("speaks of a generation that is still to come".to_owned());
-        }
-        let credential = object.spec.name.rsplit('/').next().unwrap();
-        self.with(|seen| {
-            seen.statuses += 1;
-            if reason != "True InSync" {
-                return;
-            }
-            let sights = seen.sights.get(&(process.clone(), credential.to_owned())).cloned().unwrap_or_default();
-            let generation = status.observed_generation.unwrap_or_default();
-            let Some(spec) = seen.history.wishes(write.name).and_then(|it| it.spec(&object, generation)) else {
-                return wrong(format!("speaks of generation {generation}, which never was"));
-            };
-            if !sights.all.iter().any(|sight| differing(spec, sight).is_empty()) {
-                wrong(format!("says that generation {generation} is in sync, which nobody saw"));
-            }
-            let told = status.update_time.as_ref().map(|it| it.0);
-            if !sights.all.iter().any(|sight| sight.update_time == told) {
-                wrong(format!("tells an update time that nobody saw: {told:?}"));
-            }
-        });
+        self.with(|seen| seen.sights.entry((process.clone(), id.to_owned())).or_default().lose(at));
     }
 
     /// Nobody writes who does not hold the lease.
@@ -222,24 +228,4 @@ impl Judge {
             self.record.wrong(format_args!("{process}: {what} while {holder:?} holds the lease"));
         }
     }
-}
-
-/// What the body of an update says of a field, in a form that can be compared.
-fn said(body: &Value) -> impl Fn(&str) -> Option<String> {
-    let draft = Credential {
-        display_name: body["displayName"].as_str().unwrap_or_default().to_owned(),
-        environments: body["environments"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(|it| it.as_str().unwrap().to_owned())
-            .collect(),
-        labels: serde_json::from_value(body["labels"].clone()).unwrap_or_default(),
-        sdk_type: Some(body["sdkType"].as_str().unwrap_or_default())
-            .filter(|it| *it != "SDK_TYPE_UNSPECIFIED")
-            .unwrap_or_default()
-            .to_owned(),
-        ..Credential::default()
-    };
-    move |field| found(&draft, field)
 }

@@ -2,18 +2,23 @@
 //!
 //! The replica is the program's own, kube-runtime's controller included; only the sockets are not: the API server is one in
 //! memory (`api`), Confidence is the simulator's router behind the wire of `account`. A schedule is drawn from a seed
-//! (`schedule`) and played (`play`); `judge` holds the invariants at each call and at each write. A schedule that fails
+//! (`schedule`) and played (`play`); `judge` holds the invariants at each call and at each write, `oracle` says what everything
+//! is to be like in the end. A schedule that fails
 //! prints its seed and everything that happened; `SIMULATION_SEED=<seed>` plays it again, with the operator's log at the level
 //! of `RUST_LOG`.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod account;
 mod api;
+mod files;
 mod history;
 mod judge;
+mod oracle;
 mod play;
 mod process;
 mod record;
+mod replicas;
+mod scenarios;
 mod schedule;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -48,7 +53,7 @@ fn the_invariants_hold_in_random_schedules() {
         return;
     }
     let schedules = variable("SIMULATION_SCHEDULES").unwrap_or(SCHEDULES);
-    let next = AtomicU64::new(0);
+    let (next, began) = (AtomicU64::new(0), std::time::Instant::now());
     let play_some = || {
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
@@ -66,6 +71,9 @@ fn the_invariants_hold_in_random_schedules() {
         let players: Vec<_> = (0..threads).map(|_| scope.spawn(play_some)).collect();
         players.into_iter().filter_map(|player| player.join().unwrap()).collect()
     });
+    // Whether CI has time for them is to be seen there.
+    let took = began.elapsed().as_secs_f64();
+    record::show(format_args!("{schedules} schedules in {took:.1} s on {threads} threads"));
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
 }
 

@@ -21,9 +21,9 @@ use tokio::sync::watch;
 
 use crate::account::{URL, Wire};
 use crate::api::{ApiServer, Fate, Lost, Trouble, failure};
-use crate::judge::{Judge, Process, RATE};
+use crate::judge::{Found, Judge, Process, RATE};
 
-/// How often the replicas look for drift.
+/// How often the replicas of the schedules look for drift.
 pub const INTERVAL: Duration = Duration::from_secs(30);
 
 /// How finely they tell when a credential was last seen.
@@ -40,9 +40,16 @@ pub struct Place {
     pub router: Router,
     pub judge: Judge,
     pub elected: bool,
+    pub observe: ObserveMode,
+    pub credentials: Credentials,
+    /// How often to look for drift, and how finely to tell when a credential was last seen.
+    pub interval: Duration,
+    pub last_seen_resolution: Duration,
     pub watch_secrets: bool,
     pub trouble: Trouble,
     pub partition: watch::Sender<bool>,
+    /// Whether Confidence fails, each time in another way.
+    pub outage: watch::Sender<bool>,
 }
 
 /// Runs one process until it is told to stop, ends by itself, or is dropped, which is a crash.
@@ -56,11 +63,12 @@ pub async fn run(process: Process, seed: u64, place: Place, stop: watch::Receive
         judge: place.judge.clone(),
         random: Mutex::new(fastrand::Rng::with_seed(seed)),
         partition: place.partition.subscribe(),
+        outage: place.outage.subscribe(),
     };
     let account = AccountSettings {
         url: BaseUrl::parse(URL, false).unwrap(),
         token_url: None,
-        credentials: Credentials::Token("test-token".into()),
+        credentials: place.credentials.clone(),
         requests_per_second: RATE,
         labels: None,
         seed: Some(seed),
@@ -74,9 +82,9 @@ pub async fn run(process: Process, seed: u64, place: Place, stop: watch::Receive
         guard,
         client,
         settings: Settings {
-            interval: INTERVAL,
-            observe: ObserveMode::Read,
-            last_seen_resolution: LAST_SEEN_RESOLUTION,
+            interval: place.interval,
+            observe: place.observe,
+            last_seen_resolution: place.last_seen_resolution,
             namespaces: Vec::new(),
             watch_secrets: place.watch_secrets,
             instance: process.instance(),
@@ -101,7 +109,40 @@ fn client(process: Process, place: &Place) -> kube::Client {
     kube::Client::new(service, "operator")
 }
 
+/// Asks the API server. What a process learns of a Secret by that, the judge is told.
 async fn ask(process: &Process, request: Request<kube::client::Body>, place: &Place) -> Result<Response<Body>, Lost> {
+    let metadata_only = request.headers().get("accept").is_some_and(|it| it.to_str().unwrap().contains("as=Partial"));
+    let secret = request.uri().path().split_once("/secrets/").map(|(_, name)| name.to_owned());
+    let Some(secret) = secret.filter(|_| !metadata_only) else { return send(process, request, place).await };
+    let mut asks = Asks { process, place, secret: &secret, found: Found::NoAnswer };
+    let (parts, body) = send(process, request, place).await?.into_parts();
+    let body = axum::body::to_bytes(body, usize::MAX).await?;
+    asks.found = match parts.status.as_u16() {
+        200 => {
+            let object: serde_json::Value = serde_json::from_slice(&body)?;
+            Found::Version(object["metadata"]["resourceVersion"].as_str().unwrap().to_owned())
+        }
+        404 => Found::Nothing,
+        _ => Found::NoAnswer,
+    };
+    Ok(Response::from_parts(parts, Body::from(body)))
+}
+
+/// A Secret that is asked for. Nothing comes of it, as long as nothing else is said.
+struct Asks<'a> {
+    process: &'a Process,
+    place: &'a Place,
+    secret: &'a str,
+    found: Found,
+}
+
+impl Drop for Asks<'_> {
+    fn drop(&mut self) {
+        self.place.judge.asks_for_secret(self.process, self.secret, self.found.clone());
+    }
+}
+
+async fn send(process: &Process, request: Request<kube::client::Body>, place: &Place) -> Result<Response<Body>, Lost> {
     tokio::time::sleep(place.trouble.latency()).await;
     let fate = if *place.partition.borrow() { Fate::LostBefore } else { place.trouble.fate() };
     match fate {

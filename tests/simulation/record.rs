@@ -1,5 +1,6 @@
 //! What happened, a line each: printed when a schedule fails, and compared when it is replayed.
 
+use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use tokio::time::Instant;
@@ -35,4 +36,10 @@ impl Record {
     pub fn lines(&self) -> Vec<String> {
         self.lines.lock().unwrap().clone()
     }
+}
+
+/// Shows a figure past the test harness, which shows nothing of a test that passes.
+pub fn show(figure: impl std::fmt::Display) {
+    let mut error = std::io::stderr().lock();
+    writeln!(error, "{figure}").unwrap();
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use confidence_simulator::{CallKind, Config, Fault, FaultKind, Paging, Secrets};
+use confidence_operator::controller::ObserveMode;
+use confidence_simulator::{CallKind, Config, Fault, FaultKind, LabelsShape, Paging, Reading, Secrets};
 use serde_json::{Value, json};
 
 /// Something that happens.
@@ -12,6 +13,10 @@ pub enum Action {
     Apply(usize, Value),
     /// A user deletes a resource.
     Delete(usize),
+    /// A user deletes a resource and creates another of its name, which may name another credential.
+    Recreate(usize, Value),
+    /// A user suspends a resource, or lets it go on.
+    Suspend(usize, bool),
     /// A user asks for a look.
     Annotate(usize),
     /// A user stores a secret.
@@ -19,6 +24,11 @@ pub enum Action {
     DeleteSecret(usize),
     /// Somebody else writes a credential.
     Edit(usize, Value),
+    /// Somebody else gives a credential another secret.
+    EditSecret(usize, String),
+    /// Somebody makes a backup of all credentials, or restores the last one: their times go back too.
+    BackUp,
+    Restore,
     /// Somebody else deletes a credential, or puts it back.
     Vanish(usize),
     Return(usize),
@@ -26,6 +36,11 @@ pub enum Action {
     Touch(usize),
     /// Confidence misbehaves.
     Fault(Fault),
+    /// Confidence accepts no token any more that it has issued.
+    Revoke,
+    /// Confidence accepts another client secret only; the replicas are given it.
+    Rotate,
+    Deliver,
     /// All faults of Confidence end.
     Heal,
     /// So many of 100 requests of a replica to the API server go wrong.
@@ -46,6 +61,9 @@ pub enum Action {
 #[derive(Clone, Debug)]
 pub struct Schedule {
     pub config: Config,
+    pub observe: ObserveMode,
+    /// Whether the account's token is exchanged for an id and a secret.
+    pub exchange: bool,
     /// How many replicas there are. More than one elect a leader.
     pub replicas: usize,
     pub elected: bool,
@@ -66,7 +84,19 @@ impl Schedule {
         let resources = random.usize(1..=4);
         let elected = random.u32(0..3) == 0;
         let replicas = if elected { 2 } else { 1 };
+        let reading = match random.u32(0..10) {
+            0 => random.choice([Reading::MethodNotAllowed, Reading::Forbidden, Reading::NotFoundHtml]).unwrap(),
+            _ => Reading::Offered,
+        };
+        let observe = match random.u32(0..10) {
+            0..5 if reading == Reading::Offered => ObserveMode::Read,
+            0 | 9 => ObserveMode::Update,
+            _ => ObserveMode::Auto,
+        };
         let config = Config {
+            reading,
+            labels: if random.u32(0..5) == 0 { LabelsShape::Array } else { LabelsShape::Object },
+            token_seconds: random.u64(20..120),
             secrets: if random.bool() { Secrets::Withheld } else { Secrets::Returned },
             max_page_size: random.choice([2, 1000]).unwrap_or(1000),
             paging: if random.bool() { Paging::ByKey } else { Paging::ByOffset },
@@ -77,39 +107,48 @@ impl Schedule {
         let mut actions: Vec<(Duration, Action)> = Vec::new();
         for resource in 0..resources {
             actions.push((Duration::ZERO, Action::PutSecret(resource, secret(random))));
-            actions.push((Duration::ZERO, Action::Apply(resource, spec(resource, random))));
+            actions.push((Duration::ZERO, Action::Apply(resource, spec(resource, resources, random))));
         }
         for _ in 0..random.usize(4..16) {
             // Mostly in the middle of something, sometimes after it.
             let pause = if random.u32(0..4) == 0 { random.u64(0..LONGEST_PAUSE_MS) } else { random.u64(0..300) };
             actions.push((Duration::from_millis(pause), action(resources, replicas, random)));
         }
-        Self { config, replicas, elected, watch_secrets: random.u32(0..5) != 0, resources, actions }
+        let (exchange, watch_secrets) = (random.u32(0..3) == 0, random.u32(0..5) != 0);
+        Self { config, observe, exchange, replicas, elected, watch_secrets, resources, actions }
     }
 }
 
 fn action(resources: usize, replicas: usize, random: &mut fastrand::Rng) -> Action {
     let resource = random.usize(0..resources);
     let replica = random.usize(0..replicas);
-    match random.u32(0..100) {
-        0..28 => Action::Apply(resource, spec(resource, random)),
-        28..31 => Action::Delete(resource),
-        31..34 => Action::Annotate(resource),
-        34..39 => Action::PutSecret(resource, secret(random)),
-        39..41 => Action::DeleteSecret(resource),
-        41..52 => Action::Edit(resource, managed(random)),
-        52..55 => Action::Vanish(resource),
-        55..58 => Action::Return(resource),
-        58..60 => Action::Touch(resource),
-        60..74 => Action::Fault(fault(resource, random)),
-        74..77 => Action::Heal,
-        77..82 => Action::Trouble(replica, random.choice([0, 20, 60, 100]).unwrap_or(0)),
-        82..85 => Action::Cut(replica),
-        85..86 => Action::Silence(replica),
-        86..88 => Action::Compact,
-        88..94 => Action::Crash(replica),
-        94..96 => Action::Stop(replica),
-        96..98 => Action::Partition(replica, true),
+    match random.u32(0..120) {
+        0..26 => Action::Apply(resource, spec(resource, resources, random)),
+        26..29 => Action::Delete(resource),
+        29..32 => Action::Recreate(resource, spec(resource, resources, random)),
+        32..35 => Action::Suspend(resource, random.bool()),
+        35..38 => Action::Annotate(resource),
+        38..43 => Action::PutSecret(resource, secret(random)),
+        43..45 => Action::DeleteSecret(resource),
+        45..55 => Action::Edit(resource, managed(random)),
+        55..59 => Action::EditSecret(resource, secret(random)),
+        59..60 => Action::BackUp,
+        60..62 => Action::Restore,
+        62..65 => Action::Vanish(resource),
+        65..68 => Action::Return(resource),
+        68..70 => Action::Touch(resource),
+        70..85 => Action::Fault(fault(resource, random)),
+        85..88 => Action::Heal,
+        88..91 => Action::Revoke,
+        91..92 => Action::Rotate,
+        92..93 => Action::Deliver,
+        93..98 => Action::Trouble(replica, random.choice([0, 20, 60, 100]).unwrap_or(0)),
+        98..101 => Action::Cut(replica),
+        101..102 => Action::Silence(replica),
+        102..104 => Action::Compact,
+        104..111 => Action::Crash(replica),
+        111..113 => Action::Stop(replica),
+        113..116 => Action::Partition(replica, true),
         _ => Action::Partition(replica, false),
     }
 }
@@ -131,12 +170,17 @@ fn managed(random: &mut fastrand::Rng) -> Value {
     fields
 }
 
-fn spec(resource: usize, random: &mut fastrand::Rng) -> Value {
+fn spec(resource: usize, resources: usize, random: &mut fastrand::Rng) -> Value {
     let mut spec = managed(random);
     // Which of the two matters when the resource is created: it cannot be changed then.
-    let id = if random.u32(0..4) == 0 { spare(resource) } else { name(resource) };
+    let id = match random.u32(0..8) {
+        0 | 1 => spare(resource),
+        // Mostly somebody else's, so that two are at odds.
+        2 => name((resource + 1) % resources),
+        _ => name(resource),
+    };
     spec["name"] = json!(format!("clients/{}/credentials/{id}", crate::account::CLIENT));
-    if random.u32(0..4) == 0 {
+    if random.u32(0..3) == 0 {
         spec["clientSecret"] = json!({"secretKeyRef": {"name": format!("secret-{}", name(resource)), "key": "secret"}});
     }
     if random.u32(0..16) == 0 {
@@ -158,9 +202,12 @@ pub fn name(resource: usize) -> String {
     format!("till-{resource}")
 }
 
+/// The calls that a fault may be meant for.
+const KINDS: [CallKind; 5] = [CallKind::Get, CallKind::List, CallKind::Update, CallKind::Update, CallKind::Token];
+
 fn fault(resource: usize, random: &mut fastrand::Rng) -> Fault {
     let retry_after = (random.bool()).then(|| random.u32(1..5).to_string());
-    let what = match random.u32(0..14) {
+    let what = match random.u32(0..19) {
         0 => FaultKind::Status { code: 429, retry_after },
         1 => FaultKind::Status { code: 503, retry_after },
         2 => FaultKind::status(500),
@@ -173,11 +220,17 @@ fn fault(resource: usize, random: &mut fastrand::Rng) -> Fault {
         10 => FaultKind::BrokenJson,
         11 => FaultKind::WrongShape,
         12 => FaultKind::Slow { milliseconds: random.u64(100..9_000) },
-        _ => FaultKind::NotTaken { fields: vec!["labels".to_owned()] },
+        13 => FaultKind::status(random.choice([404, 409, 422]).unwrap_or(422)),
+        14 => FaultKind::status(400),
+        15 => FaultKind::status(403),
+        16 => FaultKind::Html { code: 200 },
+        _ => FaultKind::NotTaken {
+            fields: vec![random.choice(["labels", "environments", "sdk_type"]).unwrap_or("labels").to_owned()],
+        },
     };
     let mut fault = Fault::once(what).times(random.u32(1..4));
     if random.bool() {
-        fault = fault.on(random.choice([CallKind::Get, CallKind::List, CallKind::Update]).unwrap_or(CallKind::Update));
+        fault = fault.on(random.choice(KINDS).unwrap_or(CallKind::Update));
     }
     if random.bool() {
         fault = fault.about(&name(resource));

@@ -58,7 +58,7 @@ fn create(store: &mut Store, asked: &Asked, on_write: impl Fn(Write<'_>)) -> Ans
     let name = asked.body["metadata"]["name"].as_str().unwrap();
     let mut object = store.new_object(asked.kind, name);
     merge(&mut object, &asked.body);
-    on_write(Write { kind: asked.kind, name, after: &object, holder: store.holder() });
+    on_write(Write { kind: asked.kind, name, before: &Value::Null, after: &object, holder: store.holder() });
     if asked.kind == Kind::Event {
         return Ok(object);
     }
@@ -73,7 +73,7 @@ fn update(store: &mut Store, asked: &Asked, name: &str, on_write: impl Fn(Write<
     if old["metadata"]["resourceVersion"] != asked.body["metadata"]["resourceVersion"] {
         return Err(CONFLICT);
     }
-    on_write(Write { kind: asked.kind, name, after: &asked.body, holder: store.holder() });
+    on_write(Write { kind: asked.kind, name, before: old, after: &asked.body, holder: store.holder() });
     Ok(store.replace(asked.kind, name, asked.body.clone()))
 }
 
@@ -88,6 +88,6 @@ fn patch_status(store: &mut Store, asked: &Asked, name: &str, on_write: impl Fn(
     }
     let mut object = old.clone();
     merge(&mut object["status"], &asked.body["status"]);
-    on_write(Write { kind: asked.kind, name, after: &object, holder: store.holder() });
+    on_write(Write { kind: asked.kind, name, before: old, after: &object, holder: store.holder() });
     Ok(store.replace(asked.kind, name, object))
 }

@@ -15,7 +15,7 @@ use http::{Method, Request, Response};
 use serde_json::Value;
 
 pub use self::answer::failure;
-pub use self::store::{Kind, Store};
+pub use self::store::{Kind, NAMESPACE, Store};
 pub use self::trouble::{Fate, Trouble};
 pub use self::watch::READ_TIMEOUT;
 
@@ -29,10 +29,12 @@ pub struct ApiServer {
     changed: tokio::sync::watch::Sender<u64>,
 }
 
-/// A write that is about to be carried out: the kind, the name, and the object as it will be.
+/// A write that is about to be carried out: the kind, the name, and the object as it is and as it will be.
 pub struct Write<'a> {
     pub kind: Kind,
     pub name: &'a str,
+    /// Null: there is none.
+    pub before: &'a Value,
     pub after: &'a Value,
     /// Who holds the lease at this moment.
     pub holder: Option<String>,

@@ -91,7 +91,8 @@ impl Store {
     }
 
     pub fn list(&self, kind: Kind) -> impl Iterator<Item = &Value> {
-        self.objects.iter().filter(move |((of, _), _)| *of == kind).map(|(_, object)| object)
+        let from = self.objects.range((kind, String::new())..);
+        from.take_while(move |((of, _), _)| *of == kind).map(|(_, object)| object)
     }
 
     /// The changes since a version; none: they are not kept any more.
@@ -99,7 +100,8 @@ impl Store {
         if version < self.compacted {
             return None;
         }
-        Some(self.changes.iter().filter(|it| it.version > version && it.kind == kind).cloned().collect())
+        let later = &self.changes[self.changes.partition_point(|it| it.version <= version)..];
+        Some(later.iter().filter(|it| it.kind == kind).cloned().collect())
     }
 
     /// Forgets what happened up to now, so that a watch from before has to begin anew.
