@@ -53,7 +53,9 @@ pub(super) async fn apply(
 ) -> Result<Applied, Problem> {
     let knowledge = knowledge(resolved, observed.look, known, context);
     let report_only = resolved.policy == DriftPolicy::Report;
-    let mut done = Done { credential: observed.credential, drifted: Vec::new(), differs: Vec::new(), written: None };
+    let secret = known.written.cloned();
+    let mut done =
+        Done { credential: observed.credential, drifted: Vec::new(), differs: Vec::new(), written: None, secret };
     let ended = if report_only {
         done.differs = plan(&resolved.desired, &done.credential, knowledge).drift();
         done.drifted.clone_from(&done.differs);
@@ -61,8 +63,10 @@ pub(super) async fn apply(
     } else {
         carry_out(resolved, key, &mut done, knowledge, context).await
     };
-    let Done { credential, drifted, differs, written } = done;
-    let secret = secret_record(resolved, &credential, knowledge, &differs, written.is_some());
+    if done.written.is_none() {
+        done.secret = secret_record(resolved, &done.credential, knowledge, &done.differs, false);
+    }
+    let Done { credential, drifted, differs, written, secret } = done;
     let applied = Applied { credential, look: knowledge.look, drifted, differs, written, report_only, secret };
     match ended {
         Ok(()) => Ok(applied),
@@ -87,6 +91,8 @@ struct Done {
     drifted: Vec<Field>,
     differs: Vec<Field>,
     written: Option<Written>,
+    /// What is known of the secret at Confidence.
+    secret: Option<WrittenSecret>,
 }
 
 /// Sets down in `done` what it does: that stands even where it ends early.
@@ -98,6 +104,9 @@ async fn carry_out(
     context: &Context,
 ) -> Result<(), Problem> {
     for _ in 0..UPDATES {
+        // What the first update wrote of the secret, the second need not write again.
+        let secret = done.secret.clone();
+        let knowledge = Knowledge { written: secret.as_ref(), ..knowledge };
         let plan = plan(&resolved.desired, &done.credential, knowledge);
         let Some(update) = plan.update() else { break };
         let drift = plan.drift();
@@ -126,6 +135,9 @@ async fn carry_out(
         // otherwise cost a status write each time.
         if drift.iter().any(|field| !done.differs.contains(field)) {
             done.written = Some(Written { update_mask: update.update_mask() });
+        }
+        if done.written.is_some() {
+            done.secret = secret_record(resolved, &done.credential, knowledge, &done.differs, true);
         }
         if done.differs.iter().all(|field| drift.contains(field)) {
             break;

@@ -147,6 +147,28 @@ async fn a_foreign_secret_is_noticed_too_when_an_edit_of_the_spec_comes_before_t
 }
 
 #[tokio::test]
+async fn what_the_answer_shows_to_differ_besides_is_written_without_the_secret_once_more() {
+    let world = World::new(Config::default()).await;
+    world.seed("besides");
+    world.put_secret("besides", "secret", "hunter2-old").await;
+    let _operator = world.operator(&["--interval", "1h"]);
+    let mut spec = reference("besides");
+    spec["environments"] = json!(["mine"]);
+    world.apply("besides", spec).await;
+    world.until_reason("besides", "InSync").await;
+    let before = world.updates().len();
+    world.simulator.edit(CLIENT, "besides", |it| it.environments = vec!["theirs".to_owned()]);
+    world.put_secret("besides", "secret", "hunter2-new").await;
+    world
+        .until_calls(|calls| {
+            calls.iter().filter(|call| call.kind == CallKind::Update && call.status == Some(200)).count() == before + 2
+        })
+        .await;
+    let masks: Vec<_> = world.updates()[before..].iter().map(|call| call.mask.join(",")).collect();
+    assert_eq!(masks, ["client_secret", "environments"]);
+}
+
+#[tokio::test]
 async fn a_secret_of_which_only_the_metadata_moved_is_not_written_again() {
     let world = World::new(Config::default()).await;
     world.seed("labelled");
