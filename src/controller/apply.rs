@@ -59,13 +59,11 @@ pub(super) async fn apply(
     let ended = if report_only {
         done.differs = plan(&resolved.desired, &done.credential, knowledge).drift();
         done.drifted.clone_from(&done.differs);
+        done.secret = secret_record(resolved, &done.credential, knowledge, &done.differs, false);
         Ok(())
     } else {
         carry_out(resolved, key, &mut done, knowledge, context).await
     };
-    if done.written.is_none() {
-        done.secret = secret_record(resolved, &done.credential, knowledge, &done.differs, false);
-    }
     let Done { credential, drifted, differs, written, secret } = done;
     let applied = Applied { credential, look: knowledge.look, drifted, differs, written, report_only, secret };
     match ended {
@@ -108,8 +106,9 @@ async fn carry_out(
         let secret = done.secret.clone();
         let knowledge = Knowledge { written: secret.as_ref(), ..knowledge };
         let plan = plan(&resolved.desired, &done.credential, knowledge);
-        let Some(update) = plan.update() else { break };
         let drift = plan.drift();
+        done.secret = secret_record(resolved, &done.credential, knowledge, &drift, false);
+        let Some(update) = plan.update() else { break };
         done.drifted.extend(drift.iter().filter(|field| !done.drifted.contains(field)).copied().collect::<Vec<_>>());
         done.differs.clone_from(&drift);
         let answer = match context
@@ -136,9 +135,8 @@ async fn carry_out(
         if drift.iter().any(|field| !done.differs.contains(field)) {
             done.written = Some(Written { update_mask: update.update_mask() });
         }
-        if done.written.is_some() {
-            done.secret = secret_record(resolved, &done.credential, knowledge, &done.differs, true);
-        }
+        // Even where nothing was taken, the server's updateTime may have moved by our own doing.
+        done.secret = secret_record(resolved, &done.credential, knowledge, &done.differs, true);
         if done.differs.iter().all(|field| drift.contains(field)) {
             break;
         }
