@@ -138,6 +138,9 @@ impl Drafts {
         entry.failures = 0;
         // The watch may have been faster than the answer.
         let is_shown = version.is_some() && entry.shown == version;
+        // What the write before this one was newer than, the watch may still be about to show.
+        let earlier = entry.written.take().into_iter().flat_map(|it| it.over);
+        let over = over.into_iter().chain(earlier).collect();
         entry.written = (!is_shown).then(|| Written { over, version, status: job.after.clone() });
         let events = entry.wanted.as_mut().map(|it| std::mem::take(&mut it.events)).unwrap_or_default();
         let again = entry.wanted.as_ref().is_some_and(|it| it.status != job.after);

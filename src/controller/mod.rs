@@ -145,6 +145,7 @@ fn own(object: &ConfidenceClientCredential, key: &Key, context: &Context) -> Res
 /// Sets down what the status is to say, if that is something else than what it says.
 fn report(object: &Arc<ConfidenceClientCredential>, key: &Key, pass: PassId, outcome: &Outcome, context: &Context) {
     if let Outcome::Failed(problem) = outcome
+        && !problem.has_written()
         && (problem.help == Help::Nobody || context.is_too_soon_to_tell(key, problem))
     {
         return;

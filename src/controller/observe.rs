@@ -145,7 +145,13 @@ async fn through_update(
         return Err(read_not_allowed(refusal));
     }
     let look = CredentialUpdate::rename(resolved.desired.display_name.clone());
-    let credential = context.confidence.update(&resolved.name, &look, urgency, &|| context.is_current(key)).await?;
+    let looked = context.confidence.update(&resolved.name, &look, urgency, &|| context.is_current(key)).await;
+    let credential = looked.inspect_err(|error| {
+        // It may have renamed the credential: what was seen before is worth nothing.
+        if error.outcome_unknown() {
+            context.memory.forget_look(key);
+        }
+    })?;
     Ok(Observed { credential, look: Look::Update, remembered: false })
 }
 

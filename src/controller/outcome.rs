@@ -79,6 +79,11 @@ impl Problem {
         Self { reason, message, help: Help::Time, before: None }
     }
 
+    /// Whether something was written before the problem, which has to be recorded whatever came after.
+    pub(super) fn has_written(&self) -> bool {
+        self.before.as_ref().is_some_and(|it| it.written.is_some())
+    }
+
     /// Adds what had been seen and done before the problem.
     pub(super) fn after(self, applied: Applied) -> Self {
         Self { before: Some(Box::new(applied)), ..self }

@@ -40,6 +40,13 @@ impl Facts {
 /// The status after a pass; equal to the one before where nothing is worth a write.
 pub(super) fn next_status(before: &Status, facts: &Facts, outcome: &Outcome) -> Status {
     let mut next = before.clone();
+    if let Outcome::Failed(Problem { help: Help::Nobody, before: done, .. }) = outcome {
+        // How the resource stands is for another pass to say; what was written is recorded.
+        if let Some(applied) = done {
+            record_write(&mut next, facts, applied);
+        }
+        return next;
+    }
     next.observed_generation = facts.generation;
     next.client.clone_from(&facts.client);
     let verdicts = match outcome {
@@ -90,6 +97,10 @@ fn see(next: &mut Status, facts: &Facts, credential: &ClientCredential) {
 
 fn record(next: &mut Status, facts: &Facts, applied: &Applied) {
     next.drift = drift(&applied.differs);
+    record_write(next, facts, applied);
+}
+
+fn record_write(next: &mut Status, facts: &Facts, applied: &Applied) {
     next.client_secret.clone_from(&applied.secret);
     if let Some(written) = &applied.written {
         next.last_update = Some(LastUpdate {

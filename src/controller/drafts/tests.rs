@@ -53,6 +53,22 @@ fn until_the_watch_shows_it_what_was_written_is_the_status_and_its_version_is_wr
 }
 
 #[test]
+fn a_version_that_the_watch_shows_late_is_not_taken_for_a_newer_one() {
+    let drafts = Drafts::default();
+    put(&drafts, &object("1", None), says("first"), Vec::new());
+    let job = drafts.job(&key()).unwrap();
+    // Somebody else's version 2 was met and written over, and the watch has shown neither yet.
+    drafts.written(&key(), &job, vec![Some("1".to_owned()), Some("2".to_owned())], Some("3".to_owned()));
+    put(&drafts, &object("1", None), says("second"), Vec::new());
+    write(&drafts, "4");
+    let late = object("2", None);
+    drafts.seen(&key(), &late);
+    assert_eq!(drafts.current(&key(), &late), says("second"));
+    drafts.seen(&key(), &object("4", Some("second")));
+    assert!(is_empty(&drafts));
+}
+
+#[test]
 fn nothing_is_kept_once_the_watch_has_shown_it_in_whichever_order_answer_and_watch_come() {
     for watch_is_first in [false, true] {
         let drafts = Drafts::default();

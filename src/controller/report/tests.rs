@@ -177,6 +177,17 @@ fn drift_that_could_not_be_written_is_told() {
 }
 
 #[test]
+fn what_was_written_before_the_spec_changed_is_recorded_and_nothing_else_is_said() {
+    let told = status(applied(credential(T1, None)));
+    let done = Applied { written: Some(Written { update_mask: "labels".to_owned() }), ..applied(credential(T2, None)) };
+    let problem = Problem { help: Help::Nobody, ..Problem::retrying(Reason::ServiceUnavailable, "x".into()) };
+    let after = failed(&told, 2, problem.after(done));
+    assert_eq!(after.last_update.unwrap().update_mask, "labels");
+    assert_eq!((after.conditions, after.observed_generation), (told.conditions, told.observed_generation));
+    assert_eq!(after.update_time, told.update_time);
+}
+
+#[test]
 fn what_was_written_before_a_failure_is_told_all_the_same() {
     let secret = WrittenSecret { uid: "u".into(), resource_version: "1".into(), key: "k".into(), update_time: None };
     let before = Applied {

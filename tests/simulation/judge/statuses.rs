@@ -54,6 +54,13 @@ impl Judge {
         if status.observed_generation > object.metadata.generation {
             wrong("speaks of a generation that is still to come".to_owned());
         }
+        if status.observed_generation.is_none() {
+            // What was written before the spec changed is recorded, and that claims nothing of any spec.
+            if *status != only_what_was_written(status) {
+                wrong("claims something of no generation".to_owned());
+            }
+            return;
+        }
         let by_update = self.looks_by_update();
         self.with(|seen| {
             seen.statuses += 1;
@@ -146,6 +153,16 @@ impl Claim<'_> {
         let is_told =
             || sights.is_some_and(|it| it.newest_since(self.since).any(|it| !it.credential.secret.is_empty()));
         self.spec.client_secret.is_none() || self.is_report() || self.status.client_secret.is_some() || is_told()
+    }
+}
+
+/// The conditions are those of the CRD's default, which say that nobody has looked.
+fn only_what_was_written(status: &ConfidenceClientCredentialStatus) -> ConfidenceClientCredentialStatus {
+    ConfidenceClientCredentialStatus {
+        conditions: status.conditions.clone().into_iter().filter(|it| it.reason == "Pending").collect(),
+        last_update: status.last_update.clone(),
+        client_secret: status.client_secret.clone(),
+        ..ConfidenceClientCredentialStatus::default()
     }
 }
 
