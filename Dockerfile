@@ -22,7 +22,7 @@ COPY rust-toolchain.toml docker-target.sh ./
 RUN . ./docker-target.sh \
     && dpkg --add-architecture "$TARGETARCH" \
     && apt-get update \
-    && apt-get install --yes --no-install-recommends ca-certificates clang gcc libc6-dev llvm "musl-dev:$TARGETARCH" \
+    && apt-get install --yes --no-install-recommends ca-certificates clang gcc libc6-dev llvm make "musl-dev:$TARGETARCH" \
     && rm -rf /var/lib/apt/lists/* \
     && rustup target add "$TARGET"
 
@@ -32,6 +32,7 @@ RUN --mount=type=cache,id=cargo-registry,target=/usr/local/cargo/registry \
     --mount=type=cache,id=cargo-target,target=/src/target,sharing=locked \
     . ./docker-target.sh \
     && cargo build --locked --release --package confidence-operator --bin confidence-operator --target "$TARGET" \
+      --features "$FEATURES" \
     && check_machine "target/$TARGET/release/confidence-operator" \
     && install -D --mode=0555 "target/$TARGET/release/confidence-operator" /out/usr/bin/confidence-operator \
     && install -D --mode=0444 LICENSE /out/licenses/confidence-operator/LICENSE \

@@ -6,6 +6,10 @@ case "${TARGETARCH:-$(uname -m)}" in
   *) echo "TARGETARCH: amd64 and arm64 are supported, not ${TARGETARCH:-$(uname -m)}" >&2; exit 1 ;;
 esac
 
+# jemalloc is built with configure, which tries things out: not for another platform than the builder's. On arm64 it would be
+# bound to the page size of the builder's kernel as well.
+if [ "$TARGETARCH-$(uname -m)" = amd64-x86_64 ]; then FEATURES=jemalloc; else FEATURES=; fi
+
 # An image of one platform with the binary of another is noticed only where it is started.
 check_machine() {
   found=$(od -An -tu1 -j18 -N1 "$1" | tr -d ' ')

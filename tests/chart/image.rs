@@ -54,6 +54,10 @@ fn the_build_is_for_the_platform_that_is_asked_for_and_else_for_the_builders() {
     assert_eq!(target(Some("arm64")), "aarch64-unknown-linux-musl arm64\n");
     assert!(target(None).starts_with(&format!("{}-", std::env::consts::ARCH)), "{}", target(None));
     assert!(!for_target(Some("riscv64"), "true").status.success());
+    // What is built with configure cannot be built for another platform.
+    let features = |architecture| String::from_utf8(for_target(architecture, "echo $FEATURES").stdout).unwrap();
+    let native = if std::env::consts::ARCH == "x86_64" { "jemalloc\n" } else { "\n" };
+    assert_eq!((features(Some("amd64")).as_str(), features(Some("arm64")).as_str()), (native, "\n"));
 }
 
 #[test]
