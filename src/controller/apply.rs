@@ -35,8 +35,8 @@ pub(super) fn would_hide_others(
     known: KnownSecret<'_>,
     context: &Context,
 ) -> bool {
-    let is_secret_managed = resolved.desired.client_secret.is_some();
-    if !is_secret_managed || !observed.remembered || observed.look == Look::Update {
+    let is_secret_kept = resolved.desired.client_secret.is_some() && resolved.policy == DriftPolicy::Correct;
+    if !is_secret_kept || !observed.remembered || observed.look == Look::Update {
         return false;
     }
     let plan = plan(&resolved.desired, &observed.credential, knowledge(resolved, observed.look, known, context));
