@@ -65,11 +65,11 @@ pub(in crate::controller) async fn read(
         token = pages.check(client, &page)?;
         for credential in page.credentials {
             // A name of another client cannot stand in this list, and a name that is none names nothing.
-            let Some(name) = credential.name.clone().filter(|name| name.client() == client) else { continue };
+            let Some(name) = credential.name.as_ref().filter(|name| name.client() == client) else { continue };
             if let Some(key) = context.index.owner(client, name.credential())
                 && !order::is_as_left(&key, &credential, at, context)
             {
-                listing.other.push((key, name, credential, at));
+                listing.other.push((key, name.clone(), credential, at));
             }
         }
         if token.is_none() {
