@@ -31,6 +31,16 @@ pub enum Urgency {
     Check,
 }
 
+impl Urgency {
+    /// The label for metrics.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Write => "write",
+            Self::Check => "check",
+        }
+    }
+}
+
 /// Whether calls go through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccountState {

@@ -111,17 +111,13 @@ impl Metrics {
     }
 
     pub(super) fn queue(&self, writes: usize, checks: usize) {
-        for (urgency, depth) in [("write", writes), ("check", checks)] {
-            self.queue.get_or_create(&Queue { urgency }).set(i64::try_from(depth).unwrap_or(i64::MAX));
+        for (urgency, depth) in [(Urgency::Write, writes), (Urgency::Check, checks)] {
+            self.queue.get_or_create(&Queue { urgency: urgency.label() }).set(i64::try_from(depth).unwrap_or(i64::MAX));
         }
     }
 
     pub(super) fn turn(&self, urgency: Urgency, waited: Duration) {
-        let urgency = match urgency {
-            Urgency::Write => "write",
-            Urgency::Check => "check",
-        };
-        self.queue_duration.get_or_create(&Queue { urgency }).observe(waited.as_secs_f64());
+        self.queue_duration.get_or_create(&Queue { urgency: urgency.label() }).observe(waited.as_secs_f64());
     }
 
     /// When a token ends; none where it does not say.
