@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use confidence_simulator::{Config, Contract, Credential, LabelsShape, NameForm, Reading, Secrets, Simulator, Token};
+use confidence_simulator::{
+    Config, Contract, Credential, DEFAULT_ACCOUNT, LabelsShape, NameForm, Reading, Secrets, Simulator, Token,
+};
 use serde::Deserialize;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -19,7 +21,7 @@ struct Flags {
     /// Where to listen
     #[arg(long, env = "SIMULATOR_LISTEN", default_value = "127.0.0.1:8081", value_name = "ADDRESS")]
     listen: SocketAddr,
-    /// A YAML or JSON file: {config: {…}, credentials: [{client, credential, value: {displayName: …}}]}
+    /// A YAML or JSON file: {config: {…}, credentials: [{client, credential, value: {displayName: …}, account}]}
     #[arg(long, env = "SIMULATOR_STATE", value_name = "FILE")]
     state: Option<PathBuf>,
     /// What to offer: everything, or exactly what the published OpenAPI documents
@@ -84,6 +86,8 @@ struct Seed {
     credential: String,
     #[serde(default)]
     value: Credential,
+    /// The default account, where this is absent.
+    account: Option<String>,
 }
 
 #[tokio::main]
@@ -108,7 +112,8 @@ async fn run(flags: Flags) -> Result<(), String> {
     };
     let simulator = Simulator::new(configured(state.config, &flags));
     for seed in state.credentials {
-        simulator.put(&seed.client, &seed.credential, seed.value);
+        let account = simulator.account(seed.account.as_deref().unwrap_or(DEFAULT_ACCOUNT));
+        account.put(&seed.client, &seed.credential, seed.value);
     }
     let listening = simulator.listen(flags.listen).await;
     let running = listening.map_err(|error| format!("--listen {}: {error}", flags.listen))?;

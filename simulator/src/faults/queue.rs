@@ -56,6 +56,7 @@ impl Fault {
     fn matches(&self, call: &Call) -> bool {
         let same = |wanted: &Option<String>, got: &Option<String>| wanted.is_none() || wanted == got;
         self.kind.is_none_or(|kind| kind == call.kind)
+            && same(&self.account, &call.account)
             && same(&self.client, &call.client)
             && same(&self.credential, &call.credential)
     }
