@@ -37,7 +37,9 @@ impl Observers {
     }
 
     pub fn tell(&self, write: &Write) {
-        self.0.iter().for_each(|observer| observer(write));
+        for observer in &self.0 {
+            observer(write);
+        }
     }
 }
 

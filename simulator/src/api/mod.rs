@@ -21,6 +21,7 @@ use axum::http::{Request, StatusCode};
 use axum::response::Response;
 use serde_json::Value;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 pub(crate) use answer::{Answer, Payload, Reply};
 use request::ApiRequest;
@@ -106,8 +107,9 @@ impl Simulator {
     /// Carries a call out later, whether or not its caller is still there by then.
     fn land_later(&self, request: &Arc<ApiRequest>, milliseconds: u64) -> JoinHandle<Answer> {
         let (simulator, request) = (self.clone(), request.clone());
+        let time = Instant::now() + Duration::from_millis(milliseconds);
         tokio::spawn(async move {
-            tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+            tokio::time::sleep_until(time).await;
             simulator.land(&request)
         })
     }

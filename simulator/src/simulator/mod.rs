@@ -93,7 +93,9 @@ impl Simulator {
         // Held from the first write to the last, so that observers see them in the order in which they landed.
         let observers = self.observers();
         let writes = self.state().writes.as_mut().map(std::mem::take).unwrap_or_default();
-        writes.iter().for_each(|write| observers.tell(write));
+        for write in &writes {
+            observers.tell(write);
+        }
         drop(observers);
         self.shared.changes.send_modify(|()| {});
     }

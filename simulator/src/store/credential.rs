@@ -102,8 +102,9 @@ mod tests {
         }
     }
 
+    /// The mask names one field; the body has others.
     #[test]
-    fn only_the_named_fields_change() {
+    fn only_named_fields_change() {
         let mut credential = full();
         let requested =
             RequestedFields { display_name: "New".into(), environments: Some(vec![]), ..RequestedFields::default() };
@@ -111,16 +112,18 @@ mod tests {
         assert_eq!(credential, Credential { environments: vec![], ..full() });
     }
 
+    /// The mask names all; the body has the display name alone.
     #[test]
-    fn a_named_field_without_a_value_is_cleared() {
+    fn named_field_without_value_is_cleared() {
         let mut credential = full();
         let requested = RequestedFields { display_name: "New".into(), ..RequestedFields::default() };
         assert!(credential.update(&Field::ALL, &requested));
         assert_eq!(credential, Credential::named("New"));
     }
 
+    /// The values are those that are there.
     #[test]
-    fn writing_what_is_there_changes_nothing() {
+    fn writing_the_same_changes_nothing() {
         let mut credential = full();
         let requested = RequestedFields {
             display_name: "Old".into(),

@@ -126,8 +126,9 @@ mod tests {
         ("c".into(), "k".into())
     }
 
+    /// With the name of the other form, which is the same name.
     #[test]
-    fn a_full_body_is_read() {
+    fn full_body_is_read() {
         let body = json!({
             "name": "clients/c/clientCredentials/k", "displayName": "A", "clientSecret": {"secret": "s"},
             "environments": ["e"], "labels": {"a": "b"}, "sdkType": "FRONTEND",
@@ -137,14 +138,16 @@ mod tests {
         assert_eq!(requested.secret.as_deref(), Some("s"));
     }
 
+    /// As in the JSON of protobuf.
     #[test]
     fn null_is_absent() {
         let requested = read_body(&Config::default(), &json!({"displayName": "A", "labels": null}), None).unwrap();
         assert_eq!(requested.fields(), [Field::DisplayName]);
     }
 
+    /// Wrong types, unknown fields, fields that only the server writes.
     #[test]
-    fn what_is_not_documented_is_refused() {
+    fn undocumented_bodies_are_refused() {
         for body in [
             json!([]),
             json!("text"),
@@ -173,8 +176,9 @@ mod tests {
         }
     }
 
+    /// Labels as an object, as a list, and either.
     #[test]
-    fn labels_are_accepted_in_the_configured_shape_only() {
+    fn labels_are_read_as_configured() {
         let object = json!({"displayName": "A", "labels": {"a": "b"}});
         let array = json!({"displayName": "A", "labels": [{"a": "b"}, {"c": "d"}]});
         let accepts =
@@ -189,8 +193,9 @@ mod tests {
         assert_eq!(read_body(&openapi, &array, None).unwrap().labels.unwrap().len(), 2);
     }
 
+    /// The server assigns names.
     #[test]
-    fn the_server_assigns_names() {
+    fn create_with_a_name_is_refused() {
         let body = json!({"displayName": "A", "name": "clients/c/credentials/k"});
         assert!(read_body(&Config::default(), &body, None).is_err());
     }

@@ -119,8 +119,9 @@ mod tests {
         render(&("c".into(), "k".into()), &credential, config, Shown::Read)
     }
 
+    /// The form of recorded payloads, with the secret withheld, as documented.
     #[test]
-    fn the_default_is_that_of_recorded_payloads_with_the_secret_withheld() {
+    fn default_answer_is_as_recorded() {
         assert_eq!(
             shown(&Config::default()),
             json!({
@@ -131,8 +132,9 @@ mod tests {
         );
     }
 
+    /// Labels as a list, names of the other form, the secret in every answer.
     #[test]
-    fn shapes_follow_the_configuration() {
+    fn answers_follow_the_configuration() {
         let config = Config {
             labels: LabelsShape::Array,
             names: NameForm::ClientCredentials,
@@ -145,8 +147,9 @@ mod tests {
         assert_eq!(answer["clientSecret"], json!({"secret": "s"}));
     }
 
+    /// As a server that is generated from the document answers them.
     #[test]
-    fn the_openapi_contract_shows_times_as_objects_and_labels_as_a_list() {
+    fn openapi_answers_times_as_objects() {
         let mut config = Config { contract: Contract::Openapi, ..Config::default() };
         let answer = shown(&config);
         assert_eq!((&answer["updateTime"], &answer["labels"]), (&json!({}), &json!([{"a": "b"}, {"c": "d"}])));
