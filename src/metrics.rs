@@ -14,7 +14,7 @@ use prometheus_client::registry::Registry;
 use tokio::time::Instant;
 
 use crate::api::ConfidenceClientCredential;
-use crate::api::condition::{Type, find};
+use crate::api::conditions::{Type, find};
 use crate::confidence::wire::Field;
 
 /// The prefix of every metric.

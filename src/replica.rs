@@ -12,8 +12,8 @@ use tokio::sync::watch;
 use crate::api::ConfidenceClientCredential;
 use crate::confidence::{Confidence, WriteGuard};
 use crate::controller::{self, Context, Settings, Stopped};
-use crate::health::{Progress, Readiness};
-use crate::leader::Candidate;
+use crate::engine::health::{Progress, Readiness};
+use crate::engine::leader_election::Candidate;
 use crate::metrics::ControllerMetrics;
 
 /// What a replica waits for that has seen no resources yet.

@@ -133,7 +133,7 @@ impl Auth {
     /// The verdict on a token that was refused, and that no other could replace.
     pub(super) fn refused(&self, token: &Token, refusal: Error) -> Error {
         self.refused.store(token.version, Ordering::Relaxed);
-        if refusal.held().is_some() { refusal } else { refusal.unauthenticated(self.advice.clone()) }
+        if refusal.blocked().is_some() { refusal } else { refusal.unauthenticated(self.advice.clone()) }
     }
 
     /// Whether there are other credentials than those that were refused last.
@@ -169,7 +169,7 @@ impl Auth {
         // It ends soon, but lives: one caller renews it, the others go on with it, and so do all if that fails.
         let Ok(mut turn) = tokens.exchanging.try_lock() else { return Ok(current.token) };
         match self.exchange(files, tokens, &mut turn, exchange).await {
-            Err(error) if error.held().is_none() && error.cause() != Cause::RateLimited => {
+            Err(error) if error.blocked().is_none() && error.cause() != Cause::RateLimited => {
                 tracing::warn!(%error, "the token could not be renewed; going on with the one that ends soon");
                 tokens.put_off(&current.token, Instant::now() + RENEWAL_PAUSE);
                 Ok(current.token)
@@ -220,7 +220,7 @@ impl Auth {
             error.cause(),
             Cause::InvalidRequest | Cause::Unauthenticated | Cause::Forbidden | Cause::NotFound
         );
-        if !says_no || error.held().is_some() {
+        if !says_no || error.blocked().is_some() {
             return error;
         }
         self.refused.store(version, Ordering::Relaxed);

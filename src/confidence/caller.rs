@@ -16,7 +16,7 @@ use tracing::{Instrument, Span};
 use super::auth::{Auth, Exchange, Token};
 use super::client::WriteGuard;
 use super::error::{Cause, Effect, Error, Now, Secrets};
-use super::gate::{Gate, Pass, Urgency};
+use super::gate::{Gate, Pass, Priority};
 use super::metrics::{Metrics, TokenSource};
 use super::request::Call;
 use super::settings::Settings;
@@ -87,21 +87,21 @@ impl Caller {
     }
 
     /// Makes a call.
-    pub(super) async fn call<T>(&self, call: &Call<'_>, urgency: Urgency, read: Read<T>) -> Result<T, Error> {
+    pub(super) async fn call<T>(&self, call: &Call<'_>, priority: Priority, read: Read<T>) -> Result<T, Error> {
         let pass = self.gate.enter(&call.about)?;
-        let result = self.attempt(call, &pass, urgency, read).await;
+        let result = self.attempt(call, &pass, priority, read).await;
         pass.settle(result)
     }
 
-    async fn attempt<T>(&self, call: &Call<'_>, pass: &Pass, urgency: Urgency, read: Read<T>) -> Result<T, Error> {
+    async fn attempt<T>(&self, call: &Call<'_>, pass: &Pass, priority: Priority, read: Read<T>) -> Result<T, Error> {
         let tokens = TokenCalls { caller: self, pass };
         let token = self.auth.token(&tokens).await?;
-        let refusal = match self.send(call, pass, urgency, Some(&token), read).await {
+        let refusal = match self.send(call, pass, priority, Some(&token), read).await {
             Err(error) if is_refused_token(&error) => error,
             result => return result,
         };
         let token = self.auth.after_refusal(&token, refusal, &tokens).await?;
-        match self.send(call, pass, urgency, Some(&token), read).await {
+        match self.send(call, pass, priority, Some(&token), read).await {
             Err(error) if is_refused_token(&error) => Err(self.auth.refused(&token, error)),
             result => result,
         }
@@ -112,12 +112,12 @@ impl Caller {
         &self,
         call: &Call<'_>,
         pass: &Pass,
-        urgency: Urgency,
+        priority: Priority,
         token: Option<&Token>,
         read: Read<T>,
     ) -> Result<T, Error> {
         let mut request = call.request(token.map(|token| &token.value))?;
-        pass.turn(urgency).await?;
+        pass.turn(priority).await?;
         if call.effect() == Effect::Write {
             // The wait for a turn may have outlasted the lease.
             if !self.guard.may_write() {
@@ -183,7 +183,7 @@ impl Caller {
 
 /// Whether another token may help: not where the account is held back, for then nothing was refused just now.
 fn is_refused_token(error: &Error) -> bool {
-    error.cause() == Cause::Unauthenticated && error.held().is_none()
+    error.cause() == Cause::Unauthenticated && error.blocked().is_none()
 }
 
 /// The token calls within another call: they are part of it, so they go through on its pass.
@@ -206,7 +206,7 @@ impl Exchange for TokenCalls<'_> {
             still_wanted: &|| true,
         };
         // Every other call of the account waits for it.
-        let issued = self.caller.send(&call, self.pass, Urgency::Write, None, Issued::from_json).await?;
+        let issued = self.caller.send(&call, self.pass, Priority::Interactive, None, Issued::from_json).await?;
         let life = issued.life.and_then(|life| SignedDuration::try_from(life).ok());
         let end = life.and_then(|life| Timestamp::now().checked_add(life).ok());
         self.caller.metrics.token_expiry(TokenSource::Exchanged, end);

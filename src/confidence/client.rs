@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::caller::Caller;
 use super::error::{Cause, Error};
 use super::files;
-use super::gate::{AccountState, HoldCause};
+use super::gate::{AccountState, BlockCause};
 use super::labels::{self, Labels};
 use super::metrics::Metrics;
 use super::name::CredentialName;
@@ -19,7 +19,7 @@ use super::settings::{BaseUrl, Settings};
 use super::transport::Transport;
 use super::wire::{ClientCredential, CredentialUpdate, LabelsShape, ListPage};
 
-pub use super::gate::Urgency;
+pub use super::gate::Priority;
 
 /// How often new credentials of the account are looked for while nobody misses any.
 const CREDENTIALS_PAUSE: Duration = Duration::from_secs(15);
@@ -89,9 +89,9 @@ impl Confidence {
     ///
     /// # Errors
     /// [`Error`], with what to do about it.
-    pub async fn get(&self, name: &CredentialName, urgency: Urgency) -> Result<ClientCredential, Error> {
+    pub async fn get(&self, name: &CredentialName, priority: Priority) -> Result<ClientCredential, Error> {
         let call = Call::get("get", name.to_string(), self.inner.url.join(&format!("v1/{name}")));
-        let credential = self.inner.caller.call(&call, urgency, ClientCredential::from_json).await?;
+        let credential = self.inner.caller.call(&call, priority, ClientCredential::from_json).await?;
         self.inner.labels.learn(&credential);
         Ok(credential)
     }
@@ -105,14 +105,14 @@ impl Confidence {
         client: &str,
         page_size: u16,
         page_token: Option<&str>,
-        urgency: Urgency,
+        priority: Priority,
     ) -> Result<ListPage, Error> {
         // An id is only ever part of a name, so the name's rules keep it from leading to another path.
         let name: Result<CredentialName, _> = format!("clients/{client}/credentials/-").parse();
         let name = name.map_err(|_| Error::new(Cause::InvalidRequest, "not the id of a client"))?;
         let about = format!("clients/{}/credentials", name.client());
         let url = self.inner.url.join(&format!("v1/{about}?{}", page_query(page_size, page_token)));
-        let page = self.inner.caller.call(&Call::get("list", about, url), urgency, ListPage::from_json).await?;
+        let page = self.inner.caller.call(&Call::get("list", about, url), priority, ListPage::from_json).await?;
         page.credentials.iter().for_each(|credential| self.inner.labels.learn(credential));
         Ok(page)
     }
@@ -125,16 +125,16 @@ impl Confidence {
         &self,
         name: &CredentialName,
         update: &CredentialUpdate,
-        urgency: Urgency,
+        priority: Priority,
         still_wanted: StillWanted<'_>,
     ) -> Result<ClientCredential, Error> {
         let labels = &self.inner.labels;
         let tried = labels.shape();
-        let credential = match self.inner.patch(name, update, tried, urgency, still_wanted).await {
+        let credential = match self.inner.patch(name, update, tried, priority, still_wanted).await {
             Ok(credential) => credential,
             Err(first) => {
                 let Some(other) = labels.other(tried, update, &first) else { return Err(first) };
-                let second = self.inner.patch(name, update, other, urgency, still_wanted).await;
+                let second = self.inner.patch(name, update, other, priority, still_wanted).await;
                 let credential = second.map_err(|second| labels::verdict(first, second))?;
                 labels.works(other);
                 credential
@@ -160,7 +160,7 @@ impl Inner {
         name: &CredentialName,
         update: &CredentialUpdate,
         labels: LabelsShape,
-        urgency: Urgency,
+        priority: Priority,
         still_wanted: StillWanted<'_>,
     ) -> Result<ClientCredential, Error> {
         let mask = update.update_mask();
@@ -175,7 +175,7 @@ impl Inner {
             update_mask: Some(mask),
             still_wanted,
         };
-        self.caller.call(&call, urgency, ClientCredential::from_json).await
+        self.caller.call(&call, priority, ClientCredential::from_json).await
     }
 }
 
@@ -185,8 +185,9 @@ async fn watch_credentials(caller: Weak<Caller>, mut account: watch::Receiver<Ac
     loop {
         let pause = if wanted { files::PAUSE } else { CREDENTIALS_PAUSE };
         let refused = async {
-            let unauthenticated =
-                |state: &AccountState| matches!(state, AccountState::Held { cause: HoldCause::Unauthenticated, .. });
+            let unauthenticated = |state: &AccountState| {
+                matches!(state, AccountState::Blocked { cause: BlockCause::Unauthenticated, .. })
+            };
             drop(account.wait_for(unauthenticated).await);
         };
         tokio::select! {

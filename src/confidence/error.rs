@@ -11,7 +11,7 @@ use std::borrow::Cow;
 
 use tokio::time::Instant;
 
-use super::gate::HoldCause;
+use super::gate::BlockCause;
 
 pub use self::judge::{Effect, Now};
 pub use self::retry_after::RETRY_AFTER_RANGE;
@@ -32,7 +32,7 @@ pub enum Cause {
     /// 404 in the API's own words (`google.rpc.Status`): no such credential.
     NotFound,
     /// 405, 501, a redirect, or a 404 that is not in the API's own words: the server does not offer the call.
-    NotOffered,
+    Unsupported,
     /// 409.
     Conflict,
     /// 429: the account is over its rate limit; or nothing was sent, because it was a moment ago.
@@ -48,11 +48,11 @@ pub enum Cause {
     /// There was no answer in time.
     TimedOut,
     /// The answer was larger than any that the API gives.
-    AnswerTooLarge,
+    ResponseTooLarge,
     /// The answer was not what the API promises: not JSON, or not of its shape.
-    AnswerUnreadable,
+    InvalidResponse,
     /// The service is down for the whole account. Nothing was sent, or what was sent failed as all else does.
-    AccountHeld,
+    ServiceUnavailable,
     /// Nothing was sent, because this replica may not write.
     NotLeader,
     /// Nothing was sent, because what was to be written is no longer wanted.
@@ -67,7 +67,7 @@ impl Cause {
             Self::Unauthenticated => "unauthenticated",
             Self::Forbidden => "forbidden",
             Self::NotFound => "not_found",
-            Self::NotOffered => "not_offered",
+            Self::Unsupported => "unsupported",
             Self::Conflict => "conflict",
             Self::RateLimited => "rate_limited",
             Self::ServerError => "server_error",
@@ -75,9 +75,9 @@ impl Cause {
             Self::TlsFailed => "tls_failed",
             Self::ConnectionLost => "connection_lost",
             Self::TimedOut => "timed_out",
-            Self::AnswerTooLarge => "answer_too_large",
-            Self::AnswerUnreadable => "answer_unreadable",
-            Self::AccountHeld => "account_held",
+            Self::ResponseTooLarge => "response_too_large",
+            Self::InvalidResponse => "invalid_response",
+            Self::ServiceUnavailable => "service_unavailable",
             Self::NotLeader => "not_leader",
             Self::Superseded => "superseded",
         }
@@ -94,7 +94,7 @@ impl Cause {
                 "the operator's account may not do this; grant it the scope update:clientcredentials, or name a credential of its own account"
             }
             Self::NotFound => "Confidence does not know this credential; check the two ids in spec.name",
-            Self::NotOffered => "the server does not offer this call; check --confidence-url",
+            Self::Unsupported => "the server does not offer this call; check --confidence-url",
             Self::Conflict => "Confidence reports a conflicting change; it will be tried again",
             Self::RateLimited => "the account is over its rate limit; waiting as long as Confidence asks",
             Self::ServerError => "Confidence failed; it will be tried again",
@@ -106,13 +106,13 @@ impl Cause {
             }
             Self::ConnectionLost => "the connection to Confidence broke before the answer; it will be tried again",
             Self::TimedOut => "Confidence did not answer in time; it will be tried again",
-            Self::AnswerTooLarge => {
+            Self::ResponseTooLarge => {
                 "the answer is larger than any of Confidence's; check what --confidence-url and the proxy lead to"
             }
-            Self::AnswerUnreadable => {
+            Self::InvalidResponse => {
                 "the answer is not one of Confidence's; check what --confidence-url and the proxy lead to"
             }
-            Self::AccountHeld => {
+            Self::ServiceUnavailable => {
                 "Confidence is unreachable or failing for the whole account; one request in a while finds out when it is back, and work then goes on by itself"
             }
             Self::NotLeader => "another replica may be the leader by now",
@@ -121,21 +121,17 @@ impl Cause {
     }
 }
 
-/// What to do about a failure.
+/// What mends a failure. Decided here, and nowhere else: the controller, the report, the events and the metrics follow it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Remedy {
-    /// Try again, with the caller's backoff.
-    RetrySoon,
-    /// Try again, not before this time, which the server named.
-    RetryAt(Instant),
-    /// Nothing can be done for this call alone: the account is held back. `Confidence::account` tells when it opens.
-    WaitForAccount,
-    /// A person has to renew the account's credentials; `Confidence::account` tells when that seems to have happened.
-    FixCredentials,
-    /// A person has to change the resource or what the account may do: the same call would fail again.
-    FixResource,
-    /// The write may have been carried out: look before writing again.
-    LookFirst,
+pub enum Recovery {
+    /// A person has to change the resource, or what the account may do: the same call would fail again.
+    UserAction,
+    /// Another attempt, with the caller's backoff.
+    Retry,
+    /// The account: nothing can be done for this call alone. `Confidence::account` tells when calls go through again.
+    Account,
+    /// Nothing: this replica is not the one to act, or the call is no longer wanted.
+    None,
 }
 
 /// A call that failed. Displays as a sentence for a person: what happened and what to do.
@@ -150,7 +146,7 @@ pub struct Error {
     advice: Option<String>,
     retry_at: Option<Instant>,
     outcome_unknown: bool,
-    held: Option<HoldCause>,
+    held: Option<BlockCause>,
 }
 
 impl Error {
@@ -172,15 +168,21 @@ impl Error {
         self.cause
     }
 
-    /// What to do about it.
-    pub fn remedy(&self) -> Remedy {
+    /// What mends it.
+    pub fn recovery(&self) -> Recovery {
         match self.cause {
-            Cause::Unauthenticated => Remedy::FixCredentials,
-            Cause::RateLimited | Cause::AccountHeld => Remedy::WaitForAccount,
-            _ if self.held.is_some() => Remedy::WaitForAccount,
-            _ if self.outcome_unknown => Remedy::LookFirst,
-            Cause::InvalidRequest | Cause::Forbidden | Cause::NotFound | Cause::NotOffered => Remedy::FixResource,
-            _ => self.retry_at.map_or(Remedy::RetrySoon, Remedy::RetryAt),
+            _ if self.held.is_some() => Recovery::Account,
+            Cause::Unauthenticated | Cause::RateLimited | Cause::ServiceUnavailable => Recovery::Account,
+            Cause::InvalidRequest | Cause::Forbidden | Cause::NotFound | Cause::Unsupported => Recovery::UserAction,
+            Cause::Conflict
+            | Cause::ServerError
+            | Cause::Unreachable
+            | Cause::TlsFailed
+            | Cause::ConnectionLost
+            | Cause::TimedOut
+            | Cause::ResponseTooLarge
+            | Cause::InvalidResponse => Recovery::Retry,
+            Cause::NotLeader | Cause::Superseded => Recovery::None,
         }
     }
 
@@ -196,16 +198,16 @@ impl Error {
 
     /// Why the account is held back, where that is the trouble. The error is then the same for every call of the account
     /// until it opens again, whichever failure began it: it can be told once.
-    pub fn held(&self) -> Option<HoldCause> {
+    pub fn blocked(&self) -> Option<BlockCause> {
         self.held
     }
 
     /// What every call of the account is told while this failure holds it back.
-    pub(super) fn for_the_account(&self, hold: HoldCause) -> Self {
+    pub(super) fn for_the_account(&self, hold: BlockCause) -> Self {
         let cause = match hold {
-            HoldCause::Throttled => Cause::RateLimited,
-            HoldCause::Down => Cause::AccountHeld,
-            HoldCause::Unauthenticated => Cause::Unauthenticated,
+            BlockCause::RateLimited => Cause::RateLimited,
+            BlockCause::ServiceUnavailable => Cause::ServiceUnavailable,
+            BlockCause::Unauthenticated => Cause::Unauthenticated,
         };
         Self { cause, held: Some(hold), outcome_unknown: false, retry_at: None, ..self.clone() }
     }

@@ -23,20 +23,20 @@ use super::metrics::Metrics;
 
 /// Whose turn it is first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Urgency {
+pub enum Priority {
     /// What somebody asked for: ahead of all checks.
-    Write,
+    Interactive,
     /// A look for drift.
     #[default]
-    Check,
+    Background,
 }
 
-impl Urgency {
+impl Priority {
     /// The label for metrics.
     pub fn label(self) -> &'static str {
         match self {
-            Self::Write => "write",
-            Self::Check => "check",
+            Self::Interactive => "interactive",
+            Self::Background => "background",
         }
     }
 }
@@ -45,33 +45,33 @@ impl Urgency {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccountState {
     /// They do.
-    Open,
+    Available,
     /// They do not.
-    Held {
+    Blocked {
         /// Not before then. Once it is past, the account waits for the verdict on one call that is let through.
         until: Instant,
         /// Why.
-        cause: HoldCause,
+        cause: BlockCause,
     },
 }
 
 /// Why the account is held back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum HoldCause {
+pub enum BlockCause {
     /// The server says that it is over its rate limit.
-    Throttled,
+    RateLimited,
     /// The service does not answer, or only with failures.
-    Down,
+    ServiceUnavailable,
     /// The server does not accept the account's credentials.
     Unauthenticated,
 }
 
-impl HoldCause {
+impl BlockCause {
     /// The label for metrics and logs.
     pub fn label(self) -> &'static str {
         match self {
-            Self::Throttled => "throttled",
-            Self::Down => "down",
+            Self::RateLimited => "rate_limited",
+            Self::ServiceUnavailable => "service_unavailable",
             Self::Unauthenticated => "unauthenticated",
         }
     }
@@ -113,7 +113,7 @@ impl Gate {
     pub(super) fn new(requests_per_second: u32, random: fastrand::Rng, metrics: Metrics) -> Self {
         let pace = Pace::new(requests_per_second, Instant::now());
         let state = State { pace, hold: Hold::new(random), queue: Queue::default() };
-        let (account, _) = watch::channel(AccountState::Open);
+        let (account, _) = watch::channel(AccountState::Available);
         let shared = Arc::new(Shared { state: Mutex::new(state), news: Arc::default(), account, metrics });
         shared.measure(&shared.state());
         let clerk = tokio::spawn(give_turns(Arc::downgrade(&shared), Arc::clone(&shared.news))).abort_handle();
@@ -137,7 +137,7 @@ impl Gate {
     /// Opens a gate that was closed for want of credentials: there are new ones.
     pub(super) fn credentials_changed(&self) {
         let mut state = self.shared.state();
-        if matches!(state.hold.state(), AccountState::Held { cause: HoldCause::Unauthenticated, .. }) {
+        if matches!(state.hold.state(), AccountState::Blocked { cause: BlockCause::Unauthenticated, .. }) {
             state.hold.open();
             state.pace.resume(true, Instant::now());
             self.shared.publish(&state);
@@ -156,21 +156,21 @@ impl Pass {
     ///
     /// # Errors
     /// What holds the account back, if that came in between.
-    pub(super) async fn turn(&self, urgency: Urgency) -> Result<(), Error> {
+    pub(super) async fn turn(&self, priority: Priority) -> Result<(), Error> {
         let turn = {
             let mut state = self.shared.state();
             state.hold.admits(self.ticket)?;
             let (waiter, turn) = Waiter::new(self.ticket);
-            state.queue.push(urgency, waiter);
+            state.queue.push(priority, waiter);
             self.shared.measure(&state);
             turn
         };
         let since = Instant::now();
         self.shared.news.notify_one();
         // Without a clerk there are no more turns.
-        let ended = |_| Error::new(Cause::AccountHeld, "the program is about to end");
+        let ended = |_| Error::new(Cause::ServiceUnavailable, "the program is about to end");
         turn.await.map_err(ended)??;
-        self.shared.metrics.turn(urgency, since.elapsed());
+        self.shared.metrics.turn(priority, since.elapsed());
         self.shared.state().hold.admits(self.ticket)
     }
 
@@ -187,8 +187,8 @@ impl Pass {
         let change = state.hold.settle(self.ticket, &self.about, result.as_ref().map(|_| ()), now);
         match (change, state.hold.state()) {
             (Change::Nothing, _) => {}
-            (Change::Closed, AccountState::Held { until, cause: HoldCause::Throttled }) => {
-                let fresh = !matches!(before, AccountState::Held { until, .. } if now < until);
+            (Change::Closed, AccountState::Blocked { until, cause: BlockCause::RateLimited }) => {
+                let fresh = !matches!(before, AccountState::Blocked { until, .. } if now < until);
                 if fresh {
                     state.pace.refused(until.saturating_duration_since(now), now);
                 }
@@ -196,7 +196,7 @@ impl Pass {
             }
             (Change::Closed, _) => self.shared.publish(&state),
             (Change::Opened, _) => {
-                let throttled = matches!(before, AccountState::Held { cause: HoldCause::Throttled, .. });
+                let throttled = matches!(before, AccountState::Blocked { cause: BlockCause::RateLimited, .. });
                 state.pace.resume(!throttled, now);
                 self.shared.publish(&state);
             }
@@ -235,7 +235,7 @@ fn turn_away(state: &mut State) {
     let waiting: Vec<Waiter> = queue.drain().collect();
     for waiter in waiting {
         match hold.admits(waiter.ticket) {
-            Ok(()) => queue.push(Urgency::Write, waiter),
+            Ok(()) => queue.push(Priority::Interactive, waiter),
             Err(error) => {
                 waiter.tell(Err(error));
             }
@@ -254,7 +254,7 @@ impl Shared {
         if !self.account.send_if_modified(|before| std::mem::replace(before, now) != now) {
             return;
         }
-        if let (AccountState::Held { until, cause }, Some(error)) = (now, state.hold.error()) {
+        if let (AccountState::Blocked { until, cause }, Some(error)) = (now, state.hold.error()) {
             let seconds = until.saturating_duration_since(Instant::now()).as_secs_f64();
             tracing::warn!(cause = cause.label(), seconds, %error, "the account is held back");
         } else {

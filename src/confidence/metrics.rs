@@ -11,7 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
-use super::gate::{AccountState, HoldCause, Urgency};
+use super::gate::{AccountState, BlockCause, Priority};
 
 /// The metrics of an account.
 #[derive(Clone, Debug)]
@@ -43,7 +43,7 @@ struct Hold {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Queue {
-    urgency: &'static str,
+    priority: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -78,8 +78,8 @@ impl Metrics {
             "Time until the answer of Confidence",
             metrics.duration.clone(),
         );
-        registry.register("account_held", "Whether the account is held back, and why (0 or 1)", metrics.held.clone());
-        registry.register("account_budget_requests_per_second", "The pace of the account", metrics.budget.clone());
+        registry.register("account_blocked", "Whether the account is blocked, and why (0 or 1)", metrics.held.clone());
+        registry.register("account_rate_limit_requests_per_second", "The pace of the account", metrics.budget.clone());
         registry.register("account_queue_depth", "Calls that wait for their turn", metrics.queue.clone());
         registry.register(
             "account_queue_duration_seconds",
@@ -101,23 +101,25 @@ impl Metrics {
 
     pub(super) fn account(&self, state: AccountState, per_second: f64) {
         let held = match state {
-            AccountState::Open => None,
-            AccountState::Held { cause, .. } => Some(cause),
+            AccountState::Available => None,
+            AccountState::Blocked { cause, .. } => Some(cause),
         };
-        for cause in [HoldCause::Throttled, HoldCause::Down, HoldCause::Unauthenticated] {
+        for cause in [BlockCause::RateLimited, BlockCause::ServiceUnavailable, BlockCause::Unauthenticated] {
             self.held.get_or_create(&Hold { cause: cause.label() }).set(i64::from(held == Some(cause)));
         }
         self.budget.set(per_second);
     }
 
     pub(super) fn queue(&self, writes: usize, checks: usize) {
-        for (urgency, depth) in [(Urgency::Write, writes), (Urgency::Check, checks)] {
-            self.queue.get_or_create(&Queue { urgency: urgency.label() }).set(i64::try_from(depth).unwrap_or(i64::MAX));
+        for (priority, depth) in [(Priority::Interactive, writes), (Priority::Background, checks)] {
+            self.queue
+                .get_or_create(&Queue { priority: priority.label() })
+                .set(i64::try_from(depth).unwrap_or(i64::MAX));
         }
     }
 
-    pub(super) fn turn(&self, urgency: Urgency, waited: Duration) {
-        self.queue_duration.get_or_create(&Queue { urgency: urgency.label() }).observe(waited.as_secs_f64());
+    pub(super) fn turn(&self, priority: Priority, waited: Duration) {
+        self.queue_duration.get_or_create(&Queue { priority: priority.label() }).observe(waited.as_secs_f64());
     }
 
     /// When a token ends; none where it does not say.

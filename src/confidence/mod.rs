@@ -26,6 +26,6 @@ pub mod token;
 pub mod transport;
 pub mod wire;
 
-pub use client::{Confidence, Urgency, WriteGuard};
-pub use error::{Cause, Error, Remedy};
-pub use gate::{AccountState, HoldCause};
+pub use client::{Confidence, Priority, WriteGuard};
+pub use error::{Cause, Error, Recovery};
+pub use gate::{AccountState, BlockCause};

@@ -11,7 +11,7 @@ use super::outcome::{Applied, Help, Problem, Written};
 use super::resolve::Resolved;
 use crate::api::spec::DriftPolicy;
 use crate::api::status::{Time, WrittenSecret};
-use crate::confidence::Urgency;
+use crate::confidence::Priority;
 use crate::confidence::wire::{ClientCredential, Field};
 use crate::plan::{Knowledge, Look, plan};
 
@@ -113,7 +113,7 @@ async fn carry_out(
         done.differs.clone_from(&drift);
         let answer = match context
             .confidence
-            .update(&resolved.name, update, Urgency::Write, &|| context.is_current(key))
+            .update(&resolved.name, update, Priority::Interactive, &|| context.is_current(key))
             .await
         {
             Ok(answer) => answer,

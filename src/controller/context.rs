@@ -21,9 +21,9 @@ use super::observe::{ObserveMode, Reading};
 use super::outcome::{Help, Problem};
 use super::schedule::account_wait;
 use crate::api::ConfidenceClientCredential;
-use crate::api::condition::Reason;
+use crate::api::conditions::Reason;
 use crate::confidence::{AccountState, Confidence, WriteGuard};
-use crate::health::Progress;
+use crate::engine::health::Progress;
 use crate::metrics::ControllerMetrics;
 
 /// A wait that the server asks for is told in the statuses if it is this long; else it is over before anybody reads of it.
@@ -241,8 +241,8 @@ impl Context {
     fn held_for(&self) -> Duration {
         let since = lock(&self.held_since).unwrap_or_else(Instant::now);
         match *self.confidence.account().borrow() {
-            AccountState::Held { until, .. } => until.saturating_duration_since(since),
-            AccountState::Open => Duration::ZERO,
+            AccountState::Blocked { until, .. } => until.saturating_duration_since(since),
+            AccountState::Available => Duration::ZERO,
         }
     }
 
@@ -250,8 +250,8 @@ impl Context {
     pub(super) fn note_account(&self, state: AccountState) {
         let mut since = lock(&self.held_since);
         *since = match state {
-            AccountState::Open => None,
-            AccountState::Held { .. } => since.or_else(|| Some(Instant::now())),
+            AccountState::Available => None,
+            AccountState::Blocked { .. } => since.or_else(|| Some(Instant::now())),
         };
     }
 

@@ -18,9 +18,9 @@ use tokio::time::Instant;
 use super::lock;
 use super::outcome::{Applied, Help, Outcome};
 use super::publish::FIELD_MANAGER;
-use crate::api::condition::{Type, find};
+use crate::api::conditions::{Type, find};
 use crate::api::{ConfidenceClientCredential, ConfidenceClientCredentialStatus as Status};
-use crate::confidence::HoldCause;
+use crate::confidence::BlockCause;
 use crate::metrics::{ControllerMetrics, Operation};
 
 /// So many events at once; then one more each [`REFILL`].
@@ -132,18 +132,18 @@ impl Events {
     }
 
     /// Tells that the account is held back, or no longer is: about the operator's pod, for it concerns no one resource.
-    pub(super) async fn tell_account(&self, namespace: &str, pod: &str, held: Option<HoldCause>) {
+    pub(super) async fn tell_account(&self, namespace: &str, pod: &str, held: Option<BlockCause>) {
         let (warning, reason, note) = match held {
             None => (false, "AccountOpen", "requests to Confidence go through again"),
-            Some(HoldCause::Throttled) => {
+            Some(BlockCause::RateLimited) => {
                 (true, "RateLimited", "the account is over its rate limit: requests wait as long as Confidence asks")
             }
-            Some(HoldCause::Down) => (
+            Some(BlockCause::ServiceUnavailable) => (
                 true,
                 "ServiceUnavailable",
                 "Confidence fails for the whole account: one request in a while finds out when it is back",
             ),
-            Some(HoldCause::Unauthenticated) => (
+            Some(BlockCause::Unauthenticated) => (
                 true,
                 "Unauthenticated",
                 "Confidence refuses the operator's credentials: renew the token or the client secret that it was given",

@@ -21,7 +21,7 @@ use super::key::Key;
 use super::lock;
 use super::schedule::{Next, backoff, jittered};
 use crate::api::{ConfidenceClientCredential, RECONCILE_REQUESTED_AT};
-use crate::confidence::Urgency;
+use crate::confidence::Priority;
 use crate::confidence::wire::ClientCredential;
 
 pub(super) use self::look::{Remembered, Seen};
@@ -53,7 +53,7 @@ struct Entry {
     woken: Option<Wake>,
     in_hand: bool,
     /// Whether a person waits for it: until a pass has come to an end of its own.
-    urgency: Urgency,
+    priority: Priority,
     waits_for_account: bool,
     settled: bool,
     failures: u32,
@@ -88,7 +88,7 @@ pub(super) enum Turn {
     /// Now.
     Go {
         /// Whether a person waits for it: a new spec, a changed Secret, the annotation.
-        urgency: Urgency,
+        priority: Priority,
         /// The credential itself is to be read: a list missed it.
         confirm: bool,
     },
@@ -166,7 +166,7 @@ impl Memory {
         }
         let spoken_of = object.status.as_ref().and_then(|it| it.observed_generation) == served.generation;
         if entry.woken == Some(Wake::Asked) || (changed && (before.is_some() || !spoken_of)) {
-            entry.urgency = Urgency::Write;
+            entry.priority = Priority::Interactive;
         }
         let confirm = entry.woken == Some(Wake::Missed);
         entry.served = Some(served);
@@ -174,7 +174,7 @@ impl Memory {
         entry.due = None;
         entry.waits_for_account = false;
         entry.in_hand = true;
-        Turn::Go { urgency: entry.urgency, confirm }
+        Turn::Go { priority: entry.priority, confirm }
     }
 
     /// How many passes over a resource have failed in a row.
@@ -191,7 +191,7 @@ impl Memory {
         entry.waits_for_account = matches!(next, Next::AccountOpens(_));
         entry.settled = next == Next::Rest { settled: true };
         if matches!(next, Next::Rest { .. }) {
-            entry.urgency = Urgency::Check;
+            entry.priority = Priority::Background;
         }
         let wait = match next {
             Next::Rest { .. } => None,
@@ -237,7 +237,7 @@ impl Memory {
     pub(super) fn wake_held(&self) -> Vec<Key> {
         let mut entries = lock(&self.entries);
         let held = entries.iter_mut().filter(|(_, entry)| entry.waits_for_account);
-        let (mut first, rest): (Vec<_>, Vec<_>) = held.partition(|(_, entry)| entry.urgency == Urgency::Write);
+        let (mut first, rest): (Vec<_>, Vec<_>) = held.partition(|(_, entry)| entry.priority == Priority::Interactive);
         first.extend(rest);
         let wake = |(key, entry): (&Key, &mut Entry)| {
             entry.waits_for_account = false;

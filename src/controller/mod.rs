@@ -40,7 +40,7 @@ use self::observe::Demand;
 use self::outcome::{Applied, Help, Outcome, Problem};
 use self::schedule::Next;
 use crate::api::ConfidenceClientCredential;
-use crate::api::condition::Reason;
+use crate::api::conditions::Reason;
 use crate::metrics::HasOutcome;
 
 pub use self::context::{Context, Settings};
@@ -68,9 +68,9 @@ async fn reconcile(object: Arc<ConfidenceClientCredential>, context: Arc<Context
     let key = Key::of(&object);
     let wait = match context.memory.begin(&key, &object) {
         Turn::Rest(wait) => wait,
-        Turn::Go { urgency, confirm } => {
+        Turn::Go { priority, confirm } => {
             let _working = context.progress.begin();
-            let demand = Demand { urgency, confirm, max_age: LOOKS_LAST * context.interval(&object) };
+            let demand = Demand { priority, confirm, max_age: LOOKS_LAST * context.interval(&object) };
             let next = turn(&object, &key, demand, &context).await;
             let wait = context.memory.end(&key, next);
             // What came meanwhile was left to this.

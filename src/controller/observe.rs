@@ -14,10 +14,10 @@ use super::memory::Remembered;
 use super::outcome::Problem;
 use super::resolve::Resolved;
 use super::{Context, looks};
-use crate::api::condition::Reason;
+use crate::api::conditions::Reason;
 use crate::api::spec::DriftPolicy;
 use crate::confidence::wire::{ClientCredential, CredentialUpdate};
-use crate::confidence::{Cause, Error, Urgency};
+use crate::confidence::{Cause, Error, Priority};
 use crate::plan::Look;
 
 /// How long it is remembered that reading is not offered: a person who grants the scope need not restart anything.
@@ -36,7 +36,7 @@ pub(super) struct Observed {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Demand {
     /// A person waits for it.
-    pub(super) urgency: Urgency,
+    pub(super) priority: Priority,
     /// What was seen longer ago than this is not good enough.
     pub(super) max_age: Duration,
     /// Only the credential itself is, because a list lacks it.
@@ -109,19 +109,19 @@ fn usable(look: Remembered, resolved: &Resolved) -> Option<Observed> {
 async fn look(resolved: &Resolved, key: &Key, demand: Demand, context: &Context) -> Result<Observed, Problem> {
     let mode = context.settings.observe;
     if mode == ObserveMode::Update || (mode == ObserveMode::Auto && context.reading.is_refused()) {
-        return through_update(resolved, key, demand.urgency, context, None).await;
+        return through_update(resolved, key, demand.priority, context, None).await;
     }
     if !demand.confirm {
         let together =
-            looks::look_together(key, &resolved.name.client().into(), demand.max_age, demand.urgency, context).await?;
+            looks::look_together(key, &resolved.name.client().into(), demand.max_age, demand.priority, context).await?;
         if let Some(observed) = together.and_then(|look| usable(look, resolved)) {
             return Ok(observed);
         }
     }
-    match context.confidence.get(&resolved.name, demand.urgency).await {
+    match context.confidence.get(&resolved.name, demand.priority).await {
         Ok(credential) => Ok(Observed { credential, look: Look::Read, remembered: false }),
         Err(error) if mode == ObserveMode::Auto && reading_is_refused(&error) => {
-            let observed = through_update(resolved, key, demand.urgency, context, Some(&error)).await?;
+            let observed = through_update(resolved, key, demand.priority, context, Some(&error)).await?;
             // Only now: where the update is refused as well, it is not reading that is the matter.
             context.reading.set_refused();
             Ok(observed)
@@ -131,13 +131,13 @@ async fn look(resolved: &Resolved, key: &Key, demand: Demand, context: &Context)
 }
 
 fn reading_is_refused(error: &Error) -> bool {
-    matches!(error.cause(), Cause::NotOffered | Cause::Forbidden)
+    matches!(error.cause(), Cause::Unsupported | Cause::Forbidden)
 }
 
 async fn through_update(
     resolved: &Resolved,
     key: &Key,
-    urgency: Urgency,
+    priority: Priority,
     context: &Context,
     refusal: Option<&Error>,
 ) -> Result<Observed, Problem> {
@@ -145,7 +145,7 @@ async fn through_update(
         return Err(read_not_allowed(refusal));
     }
     let look = CredentialUpdate::rename(resolved.desired.display_name.clone());
-    let looked = context.confidence.update(&resolved.name, &look, urgency, &|| context.is_current(key)).await;
+    let looked = context.confidence.update(&resolved.name, &look, priority, &|| context.is_current(key)).await;
     let credential = looked.inspect_err(|error| {
         // It may have renamed the credential: what was seen before is worth nothing.
         if error.outcome_unknown() {

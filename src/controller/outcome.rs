@@ -1,9 +1,9 @@
 //! What a pass came to: the types from which, and from which alone, a status is made.
 
-use crate::api::condition::Reason;
+use crate::api::conditions::Reason;
 use crate::api::status::WrittenSecret;
 use crate::confidence::wire::{ClientCredential, Field};
-use crate::confidence::{Cause, Error, HoldCause};
+use crate::confidence::{BlockCause, Cause, Error};
 use crate::metrics::HasOutcome;
 use crate::plan::Look;
 
@@ -93,10 +93,10 @@ impl Problem {
 /// What an error of the account's client means to one resource.
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        let (reason, help) = match (error.held(), error.cause()) {
-            (Some(HoldCause::Throttled), _) => (Reason::RateLimited, Help::Account),
-            (Some(HoldCause::Unauthenticated), _) => (Reason::Unauthenticated, Help::Account),
-            (Some(HoldCause::Down), _) => (Reason::ServiceUnavailable, Help::Account),
+        let (reason, help) = match (error.blocked(), error.cause()) {
+            (Some(BlockCause::RateLimited), _) => (Reason::RateLimited, Help::Account),
+            (Some(BlockCause::Unauthenticated), _) => (Reason::Unauthenticated, Help::Account),
+            (Some(BlockCause::ServiceUnavailable), _) => (Reason::ServiceUnavailable, Help::Account),
             (None, cause) => of_one_call(cause),
         };
         Self { reason, message: error.to_string(), help, before: None }
@@ -109,16 +109,16 @@ fn of_one_call(cause: Cause) -> (Reason, Help) {
         Cause::InvalidRequest => (Reason::Rejected, Help::Person),
         Cause::Forbidden => (Reason::Forbidden, Help::Person),
         Cause::NotFound => (Reason::CredentialNotFound, Help::Person),
-        Cause::NotOffered => (Reason::NotOffered, Help::Person),
+        Cause::Unsupported => (Reason::Unsupported, Help::Person),
         Cause::Conflict | Cause::ServerError => (Reason::ServerError, Help::Time),
         Cause::Unreachable => (Reason::Unreachable, Help::Time),
         Cause::TlsFailed => (Reason::TlsFailed, Help::Time),
         Cause::ConnectionLost => (Reason::ConnectionLost, Help::Time),
         Cause::TimedOut => (Reason::TimedOut, Help::Time),
-        Cause::AnswerTooLarge | Cause::AnswerUnreadable => (Reason::AnswerUnreadable, Help::Time),
+        Cause::ResponseTooLarge | Cause::InvalidResponse => (Reason::InvalidResponse, Help::Time),
         Cause::RateLimited => (Reason::RateLimited, Help::Account),
         Cause::Unauthenticated => (Reason::Unauthenticated, Help::Account),
-        Cause::AccountHeld => (Reason::ServiceUnavailable, Help::Account),
+        Cause::ServiceUnavailable => (Reason::ServiceUnavailable, Help::Account),
         Cause::NotLeader | Cause::Superseded => (Reason::ServiceUnavailable, Help::Nobody),
     }
 }

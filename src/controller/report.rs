@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::outcome::{Applied, Help, Outcome, Problem};
-use crate::api::condition::{Reason, Truth, Type, Verdict, find, transition};
+use crate::api::conditions::{Reason, Truth, Type, Verdict, find, transition};
 use crate::api::status::{Drift, LastUpdate, Time};
 use crate::api::{ConfidenceClientCredential, ConfidenceClientCredentialStatus as Status, RECONCILE_REQUESTED_AT};
 use crate::confidence::wire::{ClientCredential, Field};
@@ -134,15 +134,20 @@ fn verdicts_of(applied: &Applied) -> Vec<Verdict> {
             "{fields} differ at Confidence; driftPolicy Report only tells of it: set it to Correct to write the spec there"
         );
         return vec![
-            Verdict { r#type: Type::Ready, truth: Truth::True, reason: Reason::Reported, message: message.clone() },
-            Verdict { r#type: Type::Drifted, truth: Truth::True, reason: Reason::Reported, message },
+            Verdict {
+                r#type: Type::Ready,
+                truth: Truth::True,
+                reason: Reason::DriftReported,
+                message: message.clone(),
+            },
+            Verdict { r#type: Type::Drifted, truth: Truth::True, reason: Reason::DriftReported, message },
         ];
     }
     let message = format!(
         "Confidence answered the update without error, and {fields} still differ; check that the values are ones that it \
          accepts, and that no one else keeps changing them"
     );
-    let verdict = |r#type, truth| Verdict { r#type, truth, reason: Reason::UpdateNotTaken, message: message.clone() };
+    let verdict = |r#type, truth| Verdict { r#type, truth, reason: Reason::UpdateNotApplied, message: message.clone() };
     vec![verdict(Type::Ready, Truth::False), verdict(Type::Stalled, Truth::True), verdict(Type::Drifted, Truth::True)]
 }
 

@@ -9,7 +9,7 @@ use super::Context;
 use super::key::Key;
 use super::memory::Wake;
 use super::outcome::Problem;
-use crate::api::condition::Reason;
+use crate::api::conditions::Reason;
 use crate::api::spec::{DriftPolicy, SecretKeyRef};
 use crate::api::{ConfidenceClientCredential, ConfidenceClientCredentialSpec};
 use crate::confidence::name::CredentialName;
@@ -128,7 +128,7 @@ fn remember_read(
 fn value_of(secret: &Secret, reference: &SecretKeyRef) -> Result<DesiredSecret, Problem> {
     let unusable = |what: &str| {
         Problem::stalled(
-            Reason::SecretUnusable,
+            Reason::SecretInvalid,
             format!("spec.clientSecret: key {:?} of Secret {:?} {what}", reference.key, reference.name),
         )
     };
@@ -174,7 +174,7 @@ mod tests {
     fn an_empty_or_binary_value_is_unusable_and_is_not_repeated() {
         for value in [&b""[..], b"\n", b"hunter2\xff"] {
             let problem = read(value).unwrap_err();
-            assert_eq!(problem.reason, Reason::SecretUnusable);
+            assert_eq!(problem.reason, Reason::SecretInvalid);
             assert!(!problem.message.contains("hunter2"), "{}", problem.message);
         }
     }

@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use super::index::Group;
 use super::looks::{self, ListError, PAGE_SIZE};
 use super::{Context, Key, secrets};
-use crate::confidence::{HoldCause, Urgency};
+use crate::confidence::{BlockCause, Priority};
 
 /// Groups that are looked at at the same time: what waits for an answer costs little, what is read costs memory.
 const AT_ONCE: usize = 8;
@@ -122,9 +122,9 @@ impl Rounds<'_> {
     async fn round(&self, group: &Group, members: Vec<Key>, new: Vec<Key>, failures: u32) -> Result<(), Failed> {
         let turn = self.at_once.acquire().await;
         secrets::look(&members, self.context).await;
-        let urgency = if new.is_empty() { Urgency::Check } else { Urgency::Write };
+        let priority = if new.is_empty() { Priority::Background } else { Priority::Interactive };
         let listed = if failures < FAILURES {
-            list(group, members.len() + new.len(), urgency, self.context).await
+            list(group, members.len() + new.len(), priority, self.context).await
         } else {
             Ok(false)
         };
@@ -144,12 +144,12 @@ impl Rounds<'_> {
 
 /// Reads the list of a group's client, if that is less than so many looks. Tells whether it was read; where it is not to be
 /// had, and where each resource is to tell of what holds the account back, it was not.
-async fn list(group: &Group, looks: usize, urgency: Urgency, context: &Context) -> Result<bool, Failed> {
+async fn list(group: &Group, looks: usize, priority: Priority, context: &Context) -> Result<bool, Failed> {
     let client = context.looks.of(&group.client);
     if !context.may_list() || !client.is_list_cheaper(looks) {
         return Ok(false);
     }
-    match looks::round(&group.client, looks, urgency, context).await {
+    match looks::round(&group.client, looks, priority, context).await {
         Ok(()) => Ok(true),
         Err(error) => again_soon(&error, client.is_list_cheaper(looks)).map_or(Ok(false), Err),
     }
@@ -186,12 +186,12 @@ async fn secrets_are_listed(context: &Context) {
 /// Whether a list that could not be read is to be tried again soon.
 fn again_soon(error: &ListError, is_list_cheaper: bool) -> Option<Failed> {
     let held = match error {
-        ListError::Call(error) => error.held(),
+        ListError::Call(error) => error.blocked(),
         ListError::Torn(_) | ListError::TooLong(_) | ListError::Failed => None,
     };
     match held {
-        Some(HoldCause::Throttled) => Some(Failed::Throttled),
-        Some(HoldCause::Down | HoldCause::Unauthenticated) => None,
+        Some(BlockCause::RateLimited) => Some(Failed::Throttled),
+        Some(BlockCause::ServiceUnavailable | BlockCause::Unauthenticated) => None,
         None => is_list_cheaper.then_some(Failed::List),
     }
 }

@@ -17,7 +17,7 @@ use super::report::is_settled;
 use super::{Context, publish, reconcile, rounds, secrets, watch as watches};
 use crate::api::ConfidenceClientCredential;
 use crate::confidence::AccountState;
-use crate::health::Readiness;
+use crate::engine::health::Readiness;
 use crate::metrics::Operation;
 
 /// Passes at the same time. Each spends its time waiting for its turn at the account's gate or for an answer, so many cost
@@ -192,8 +192,8 @@ async fn watch_account(context: &Context) {
         let state = *account.borrow_and_update();
         context.note_account(state);
         let held = match state {
-            AccountState::Open => None,
-            AccountState::Held { cause, .. } => Some(cause),
+            AccountState::Available => None,
+            AccountState::Blocked { cause, .. } => Some(cause),
         };
         if held.is_none() {
             context.memory.wake_held().into_iter().for_each(|key| context.enqueue(key));

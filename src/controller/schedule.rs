@@ -41,24 +41,24 @@ pub(super) fn backoff(failures: u32, random: &mut fastrand::Rng) -> Duration {
 /// the others need not ask while it lasts; they come back in case nobody does.
 pub(super) fn account_wait(account: AccountState, now: Instant) -> Duration {
     match account {
-        AccountState::Held { until, .. } if now < until => until - now,
-        AccountState::Held { .. } => REQUEST_TIMEOUT,
-        AccountState::Open => SHORTEST_BACKOFF,
+        AccountState::Blocked { until, .. } if now < until => until - now,
+        AccountState::Blocked { .. } => REQUEST_TIMEOUT,
+        AccountState::Available => SHORTEST_BACKOFF,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::confidence::HoldCause;
+    use crate::confidence::BlockCause;
 
     #[tokio::test(start_paused = true)]
     async fn while_a_probe_is_under_way_nobody_asks_again_before_it_can_be_over() {
         let now = Instant::now();
-        let held = |until| AccountState::Held { until, cause: HoldCause::Throttled };
+        let held = |until| AccountState::Blocked { until, cause: BlockCause::RateLimited };
         assert_eq!(account_wait(held(now + Duration::from_secs(7)), now), Duration::from_secs(7));
         assert_eq!(account_wait(held(now), now), REQUEST_TIMEOUT);
-        assert_eq!(account_wait(AccountState::Open, now), Duration::from_secs(1), "it opened meanwhile");
+        assert_eq!(account_wait(AccountState::Available, now), Duration::from_secs(1), "it opened meanwhile");
     }
 
     #[test]

@@ -17,7 +17,7 @@ async fn every_example_is_applied_and_brought_in_line() {
     run(ControlPlane::shared(), &["apply", "-n", &world.namespace, "-f", examples]);
     world.until_reason("checkout-web", "InSync").await;
     world.until_reason("checkout-backend", "InSync").await;
-    world.until_reason("checkout-mobile", "Reported").await;
+    world.until_reason("checkout-mobile", "DriftReported").await;
     assert_eq!(std::fs::read_dir(examples).unwrap().count(), 3, "a new example belongs in here");
     assert_eq!(world.credential("3pxcfkkmi5sppg0lfa8d").secret, "replace-me");
 }

@@ -195,7 +195,7 @@ async fn a_missing_secret_stalls_the_resource_until_it_comes_and_again_when_it_g
     assert!(message(&object).contains(&format!("{}/missing", world.namespace)), "{}", message(&object));
     assert_eq!(world.simulator.call_count(), 0);
     world.put_secret("missing", "other", "hunter2-other").await;
-    world.until_reason("missing", "SecretUnusable").await;
+    world.until_reason("missing", "SecretInvalid").await;
     world.put_secret("missing", "secret", "hunter2-come").await;
     world.until_reason("missing", "InSync").await;
     world.secrets().delete("missing", &DeleteParams::default()).await.unwrap();

@@ -17,7 +17,7 @@ fn check(file: &str, fresh: &str) {
 
 #[test]
 fn the_crd_is_the_one_that_the_types_describe() {
-    let crd = confidence_operator::crd::yaml().unwrap();
+    let crd = confidence_operator::cli::crd::yaml().unwrap();
     check("crds/iam.confidence.dev_confidenceclientcredentials.yaml", &crd);
 }
 

@@ -117,10 +117,10 @@ impl Oracle<'_> {
         let is_managed = object.spec.client_secret.is_some();
         if is_managed && !is_told && object.status.as_ref().is_some_and(|it| it.client_secret.is_some()) {
             // A new version of the Secret counts as another secret, unless it is known to be the same.
-            return matches!(reason, Some("InSync" | "Reported"));
+            return matches!(reason, Some("InSync" | "DriftReported"));
         }
         let differs = is_different || (is_managed && is_told && is_other);
-        reason == Some(if differs { "Reported" } else { "InSync" })
+        reason == Some(if differs { "DriftReported" } else { "InSync" })
     }
 
     /// Whether the secret at Confidence is another, and somebody could know.

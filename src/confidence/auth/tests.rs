@@ -10,7 +10,7 @@ use tokio::time::advance;
 
 use super::*;
 use crate::confidence::testing::{Answer, Server, name, settings, with_settings};
-use crate::confidence::{AccountState, Confidence, HoldCause, Remedy, Urgency};
+use crate::confidence::{AccountState, BlockCause, Confidence, Priority, Remedy};
 
 const TOKEN: &str = "/v1/oauth/token";
 
@@ -37,13 +37,13 @@ fn issuer(life: u64) -> Arc<Server> {
 }
 
 async fn get(confidence: &Confidence, number: usize) -> Result<(), Error> {
-    confidence.get(&name(number), Urgency::Check).await.map(drop)
+    confidence.get(&name(number), Priority::Background).await.map(drop)
 }
 
-fn hold(confidence: &Confidence) -> Option<HoldCause> {
+fn hold(confidence: &Confidence) -> Option<BlockCause> {
     match *confidence.account().borrow() {
-        AccountState::Open => None,
-        AccountState::Held { cause, .. } => Some(cause),
+        AccountState::Available => None,
+        AccountState::Blocked { cause, .. } => Some(cause),
     }
 }
 
@@ -123,7 +123,7 @@ async fn callers_who_wait_for_an_exchange_share_its_failure() {
         assert!(!format!("{error} {error:?}").contains("s3cr3t"));
     }
     assert_eq!(server.count(), 1);
-    assert_eq!(hold(&confidence), Some(HoldCause::Unauthenticated));
+    assert_eq!(hold(&confidence), Some(BlockCause::Unauthenticated));
 }
 
 #[tokio::test(start_paused = true)]
@@ -168,7 +168,7 @@ async fn new_credentials_end_the_hold_within_seconds() {
 
     fs::write(&path, "new\n").unwrap();
     let mut account = confidence.account();
-    let opened = account.wait_for(|state| *state == AccountState::Open);
+    let opened = account.wait_for(|state| *state == AccountState::Available);
     tokio::time::timeout(Duration::from_secs(3), opened).await.unwrap().unwrap();
     get(&confidence, 0).await.unwrap();
     assert_eq!(server.count(), 2);

@@ -20,16 +20,16 @@ fn rename() -> CredentialUpdate {
 }
 
 async fn update(confidence: &Confidence, update: &CredentialUpdate) -> Result<ClientCredential, Error> {
-    confidence.update(&name(0), update, Urgency::Write, &|| true).await
+    confidence.update(&name(0), update, Priority::Interactive, &|| true).await
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_calls_go_where_the_api_has_them() {
     let server = Server::new(|_, _| Answer::json(200, r#"{"displayName":"x","nextPageToken":"n"}"#));
     let confidence = client(&server, 20);
-    confidence.get(&name(1), Urgency::Check).await.unwrap();
+    confidence.get(&name(1), Priority::Background).await.unwrap();
     assert_eq!(
-        confidence.list("c", 100, Some("a b&c"), Urgency::Check).await.unwrap().next_page_token.as_deref(),
+        confidence.list("c", 100, Some("a b&c"), Priority::Background).await.unwrap().next_page_token.as_deref(),
         Some("n")
     );
     update(&confidence, &labelled()).await.unwrap();
@@ -45,7 +45,7 @@ async fn the_calls_go_where_the_api_has_them() {
     assert!(server.seen().iter().all(|it| it.token == "Bearer given"));
     for client in ["", "..", "a/b", "a?b"] {
         assert_eq!(
-            confidence.list(client, 1, None, Urgency::Check).await.unwrap_err().cause(),
+            confidence.list(client, 1, None, Priority::Background).await.unwrap_err().cause(),
             Cause::InvalidRequest,
             "{client}"
         );
@@ -62,7 +62,7 @@ async fn an_update_that_is_no_longer_wanted_when_its_turn_comes_is_not_sent() {
     let still_wanted: StillWanted<'_> = &wanted_for_a_second;
     let updates = (0..20).map(|_| {
         let confidence = &confidence;
-        async move { confidence.update(&name(0), &rename(), Urgency::Write, still_wanted).await }
+        async move { confidence.update(&name(0), &rename(), Priority::Interactive, still_wanted).await }
     });
     let results = join_all(updates).await;
     let (sent, not_sent): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
@@ -75,10 +75,10 @@ async fn an_update_that_is_no_longer_wanted_when_its_turn_comes_is_not_sent() {
 async fn nothing_is_repeated_that_may_have_been_carried_out() {
     for (answer, cause, unknown) in [
         (Answer::status(500), Cause::ServerError, true),
-        (Answer::json(200, "<html>"), Cause::AnswerUnreadable, true),
-        (Answer::json(200, r#"{"displayName":"x""#), Cause::AnswerUnreadable, true),
-        (Answer::json(202, ""), Cause::AnswerUnreadable, true),
-        (Answer::json(200, &" ".repeat(MAX_ANSWER_BYTES + 1)), Cause::AnswerTooLarge, true),
+        (Answer::json(200, "<html>"), Cause::InvalidResponse, true),
+        (Answer::json(200, r#"{"displayName":"x""#), Cause::InvalidResponse, true),
+        (Answer::json(202, ""), Cause::InvalidResponse, true),
+        (Answer::json(200, &" ".repeat(MAX_ANSWER_BYTES + 1)), Cause::ResponseTooLarge, true),
         (Answer::Fail(TransportFault::Broken), Cause::ConnectionLost, true),
         (Answer::Hang, Cause::TimedOut, true),
         (Answer::Fail(TransportFault::Refused), Cause::Unreachable, false),
@@ -99,7 +99,7 @@ async fn nothing_is_repeated_that_may_have_been_carried_out() {
 async fn a_server_that_hangs_is_left_after_ten_seconds() {
     let server = Server::new(|_, _| Answer::Hang);
     let began = Instant::now();
-    let error = client(&server, 20).get(&name(0), Urgency::Check).await.unwrap_err();
+    let error = client(&server, 20).get(&name(0), Priority::Background).await.unwrap_err();
     assert_eq!((error.cause(), began.elapsed()), (Cause::TimedOut, REQUEST_TIMEOUT));
 }
 
@@ -117,7 +117,7 @@ async fn without_the_lease_nothing_is_written_and_it_is_asked_after_the_wait() {
     let (result, ()) = tokio::join!(update(&confidence, &rename), lost);
     assert_eq!(result.unwrap_err().cause(), Cause::NotLeader);
     assert_eq!(server.count(), 1);
-    confidence.get(&name(0), Urgency::Check).await.unwrap();
+    confidence.get(&name(0), Priority::Background).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -160,7 +160,7 @@ async fn labels_are_written_in_the_shape_that_the_server_showed_last_or_that_was
         let server = Server::new(move |_, _| Answer::json(200, answer));
         let settings = Settings { labels: fixed, ..settings(Credentials::Token("t".into()), 20) };
         let confidence = with_settings(&server, settings);
-        confidence.get(&name(0), Urgency::Check).await.unwrap();
+        confidence.get(&name(0), Priority::Background).await.unwrap();
         update(&confidence, &labelled()).await.unwrap();
         assert_eq!(server.seen()[1].body.contains(r#""labels":["#), array, "{fixed:?}");
     }
@@ -175,12 +175,12 @@ async fn retry_after_holds_every_call_of_the_account_back_and_then_lets_one_thro
     });
     let confidence = client(&server, 20);
     let began = Instant::now();
-    let first = confidence.get(&name(0), Urgency::Check).await.unwrap_err();
+    let first = confidence.get(&name(0), Priority::Background).await.unwrap_err();
     assert_eq!((first.cause(), first.remedy()), (Cause::RateLimited, Remedy::WaitForAccount));
     let all = async |what: &str| {
         let results = join_all((0..500).map(|number| {
             let confidence = confidence.clone();
-            async move { confidence.get(&name(number), Urgency::Write).await.map(drop) }
+            async move { confidence.get(&name(number), Priority::Interactive).await.map(drop) }
         }));
         let failures: Vec<_> = results.await.into_iter().filter_map(Result::err).collect();
         assert!(failures.iter().all(|it| it.to_string() == first.to_string()), "{what}");
@@ -193,7 +193,7 @@ async fn retry_after_holds_every_call_of_the_account_back_and_then_lets_one_thro
     tokio::time::sleep_until(began + Duration::from_secs(30)).await;
     assert_eq!(all("all but the probe").await, 499);
     assert_eq!(server.count(), 2);
-    assert_eq!(*confidence.account().borrow(), AccountState::Open);
+    assert_eq!(*confidence.account().borrow(), AccountState::Available);
 }
 
 #[tokio::test(start_paused = true)]
@@ -204,7 +204,7 @@ async fn an_hour_of_outage_costs_one_probe_a_window() {
     while began.elapsed() < Duration::from_hours(1) {
         let calls = (0..50).map(|number| {
             let confidence = confidence.clone();
-            async move { confidence.get(&name(number), Urgency::Check).await.map(drop) }
+            async move { confidence.get(&name(number), Priority::Background).await.map(drop) }
         });
         assert!(join_all(calls).await.iter().all(Result::is_err));
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -219,7 +219,7 @@ async fn whoever_drops_the_client_ends_its_tasks() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "t").unwrap();
     let confidence = with_settings(&server, settings(Credentials::TokenFile(file.path().to_owned()), 20));
-    confidence.get(&name(0), Urgency::Check).await.unwrap();
+    confidence.get(&name(0), Priority::Background).await.unwrap();
     let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
     assert_eq!(tasks(), 2, "one gives turns, the other looks for new credentials");
     drop(confidence);

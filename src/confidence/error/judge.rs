@@ -58,14 +58,14 @@ impl Error {
             TransportFault::Tls => (Cause::TlsFailed, false),
             TransportFault::Broken => (Cause::ConnectionLost, true),
             TransportFault::TimedOut => (Cause::TimedOut, true),
-            TransportFault::TooLarge => (Cause::AnswerTooLarge, true),
+            TransportFault::TooLarge => (Cause::ResponseTooLarge, true),
         };
         Self { outcome_unknown: effect == Effect::Write && may_be_sent, ..Self::new(cause, &error.detail) }
     }
 
     /// The verdict on an answer that claims success and cannot be read.
     pub fn of_unreadable(effect: Effect, detail: impl AsRef<str>) -> Self {
-        Self { outcome_unknown: effect == Effect::Write, ..Self::new(Cause::AnswerUnreadable, detail) }
+        Self { outcome_unknown: effect == Effect::Write, ..Self::new(Cause::InvalidResponse, detail) }
     }
 }
 
@@ -75,7 +75,7 @@ fn cause(status: StatusCode, in_the_apis_words: bool) -> Cause {
         403 => Cause::Forbidden,
         404 | 410 if in_the_apis_words => Cause::NotFound,
         // A redirect would carry the token to wherever it leads, so none is followed.
-        404 | 405 | 410 | 501 | 300..=399 => Cause::NotOffered,
+        404 | 405 | 410 | 501 | 300..=399 => Cause::Unsupported,
         // A proxy that wants to know who we are: no credentials of the account's help there.
         407 => Cause::Unreachable,
         408 => Cause::TimedOut,

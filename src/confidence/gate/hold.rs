@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{AccountState, HoldCause};
+use super::{AccountState, BlockCause};
 use crate::confidence::error::{Cause, Error, RETRY_AFTER_RANGE};
 
 /// The shortest and the longest window: what a server may ask for, we may ask of ourselves.
@@ -36,7 +36,7 @@ pub(super) struct Hold {
 #[derive(Debug)]
 struct Closed {
     until: Instant,
-    cause: HoldCause,
+    cause: BlockCause,
     /// What everybody is told until the gate opens: always the same.
     error: Error,
 }
@@ -74,7 +74,7 @@ enum News {
     /// Neither this nor that: the answer was not the service's.
     Unclear,
     Failed,
-    Hold(HoldCause),
+    Hold(BlockCause),
     /// Nothing was sent.
     None,
 }
@@ -83,15 +83,15 @@ impl News {
     fn of(result: Result<(), &Error>) -> Self {
         let Err(error) = result else { return Self::Alive };
         match error.cause() {
-            Cause::AccountHeld | Cause::NotLeader | Cause::Superseded => Self::None,
-            _ if error.held().is_some() => Self::None,
-            Cause::RateLimited => Self::Hold(HoldCause::Throttled),
-            Cause::Unauthenticated => Self::Hold(HoldCause::Unauthenticated),
-            Cause::AnswerTooLarge | Cause::AnswerUnreadable => Self::Unclear,
+            Cause::ServiceUnavailable | Cause::NotLeader | Cause::Superseded => Self::None,
+            _ if error.blocked().is_some() => Self::None,
+            Cause::RateLimited => Self::Hold(BlockCause::RateLimited),
+            Cause::Unauthenticated => Self::Hold(BlockCause::Unauthenticated),
+            Cause::ResponseTooLarge | Cause::InvalidResponse => Self::Unclear,
             Cause::ServerError | Cause::Unreachable | Cause::TlsFailed | Cause::ConnectionLost | Cause::TimedOut => {
                 Self::Failed
             }
-            Cause::InvalidRequest | Cause::Forbidden | Cause::NotFound | Cause::NotOffered | Cause::Conflict => {
+            Cause::InvalidRequest | Cause::Forbidden | Cause::NotFound | Cause::Unsupported | Cause::Conflict => {
                 Self::Alive
             }
         }
@@ -105,8 +105,8 @@ impl Hold {
 
     pub(super) fn state(&self) -> AccountState {
         match &self.closed {
-            None => AccountState::Open,
-            Some(closed) => AccountState::Held { until: closed.until, cause: closed.cause },
+            None => AccountState::Available,
+            Some(closed) => AccountState::Blocked { until: closed.until, cause: closed.cause },
         }
     }
 
@@ -169,12 +169,14 @@ impl Hold {
                 Change::Nothing
             }
             (News::Hold(cause), Err(error)) => self.close(cause, error, is_probe, now),
-            (News::Failed | News::Unclear, Err(error)) if is_probe => self.close(HoldCause::Down, error, true, now),
+            (News::Failed | News::Unclear, Err(error)) if is_probe => {
+                self.close(BlockCause::ServiceUnavailable, error, true, now)
+            }
             (News::Failed, Err(error)) => {
                 self.failures.add(error.cause(), about);
                 // Only a service that expects to be back says when: that is no matter of one credential.
                 if error.retry_at().is_some() || self.failures.are_an_outage() {
-                    self.close(HoldCause::Down, error, false, now)
+                    self.close(BlockCause::ServiceUnavailable, error, false, now)
                 } else {
                     Change::Nothing
                 }
@@ -183,11 +185,11 @@ impl Hold {
         }
     }
 
-    fn close(&mut self, cause: HoldCause, error: &Error, is_probe: bool, now: Instant) -> Change {
+    fn close(&mut self, cause: BlockCause, error: &Error, is_probe: bool, now: Instant) -> Change {
         // What was under way when the gate closed fails with it. That is one window, as long as the longest that was named.
         let named = match cause {
-            HoldCause::Unauthenticated => Some(now + WINDOW.1),
-            HoldCause::Throttled | HoldCause::Down => error.retry_at(),
+            BlockCause::Unauthenticated => Some(now + WINDOW.1),
+            BlockCause::RateLimited | BlockCause::ServiceUnavailable => error.retry_at(),
         };
         let stands = self.closed.as_ref().filter(|_| !is_probe).map(|closed| closed.until);
         if stands.is_some_and(|until| named.is_none_or(|named| named <= until)) {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use tokio::sync::oneshot;
 
-use super::Urgency;
+use super::Priority;
 use super::hold::Ticket;
 use crate::confidence::error::Error;
 
@@ -35,10 +35,10 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    pub(super) fn push(&mut self, urgency: Urgency, waiter: Waiter) {
-        match urgency {
-            Urgency::Write => self.writes.push_back(waiter),
-            Urgency::Check => self.checks.push_back(waiter),
+    pub(super) fn push(&mut self, priority: Priority, waiter: Waiter) {
+        match priority {
+            Priority::Interactive => self.writes.push_back(waiter),
+            Priority::Background => self.checks.push_back(waiter),
         }
     }
 

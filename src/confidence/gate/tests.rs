@@ -20,7 +20,7 @@ fn failed(cause: Cause) -> Result<(), Error> {
 /// One call whose only request ends like this.
 async fn call(gate: &Gate, about: &str, result: Result<(), Error>) -> Result<(), Error> {
     let pass = gate.enter(about)?;
-    let turned = pass.turn(Urgency::Check).await;
+    let turned = pass.turn(Priority::Background).await;
     if turned.is_ok() && result.is_ok() {
         pass.accepted();
     }
@@ -29,15 +29,15 @@ async fn call(gate: &Gate, about: &str, result: Result<(), Error>) -> Result<(),
 
 fn until(gate: &Gate) -> Option<Instant> {
     match *gate.account().borrow() {
-        AccountState::Open => None,
-        AccountState::Held { until, .. } => Some(until),
+        AccountState::Available => None,
+        AccountState::Blocked { until, .. } => Some(until),
     }
 }
 
-fn cause(gate: &Gate) -> Option<HoldCause> {
+fn cause(gate: &Gate) -> Option<BlockCause> {
     match *gate.account().borrow() {
-        AccountState::Open => None,
-        AccountState::Held { cause, .. } => Some(cause),
+        AccountState::Available => None,
+        AccountState::Blocked { cause, .. } => Some(cause),
     }
 }
 
@@ -45,17 +45,17 @@ fn cause(gate: &Gate) -> Option<HoldCause> {
 async fn writes_go_ahead_of_checks_and_each_keep_their_order() {
     let gate = gate(4);
     let order = Mutex::new(Vec::new());
-    let one = async |urgency, name: &'static str| {
+    let one = async |priority, name: &'static str| {
         let pass = gate.enter(name).unwrap();
-        pass.turn(urgency).await.unwrap();
+        pass.turn(priority).await.unwrap();
         order.lock().unwrap().push(name);
         pass.settle(NOTHING).unwrap();
     };
     tokio::join!(
-        one(Urgency::Check, "check 1"),
-        one(Urgency::Check, "check 2"),
-        one(Urgency::Write, "write 1"),
-        one(Urgency::Write, "write 2"),
+        one(Priority::Background, "check 1"),
+        one(Priority::Background, "check 2"),
+        one(Priority::Interactive, "write 1"),
+        one(Priority::Interactive, "write 2"),
     );
     assert_eq!(*order.lock().unwrap(), ["write 1", "write 2", "check 1", "check 2"]);
 }
@@ -68,10 +68,10 @@ async fn a_caller_that_goes_away_gives_its_place_up() {
     let began = Instant::now();
     tokio::select! {
         biased;
-        _ = gone.turn(Urgency::Write) => panic!("too early"),
+        _ = gone.turn(Priority::Interactive) => panic!("too early"),
         () = tokio::time::sleep(Duration::from_millis(10)) => {}
     }
-    stays.turn(Urgency::Check).await.unwrap();
+    stays.turn(Priority::Background).await.unwrap();
     assert!(began.elapsed() < Duration::from_millis(1100), "{:?}", began.elapsed());
 }
 
@@ -79,14 +79,14 @@ async fn a_caller_that_goes_away_gives_its_place_up() {
 async fn a_held_account_turns_away_at_once_and_lets_one_probe_through_after_the_window() {
     let gate = gate(20);
     call(&gate, "a", failed(Cause::RateLimited)).await.unwrap_err();
-    assert_eq!(cause(&gate), Some(HoldCause::Throttled));
+    assert_eq!(cause(&gate), Some(BlockCause::RateLimited));
     assert_eq!(gate.enter("b").unwrap_err().cause(), Cause::RateLimited);
 
     tokio::time::sleep_until(until(&gate).unwrap()).await;
     let probe = gate.enter("a").unwrap();
     assert!(gate.enter("b").is_err(), "only one");
-    probe.turn(Urgency::Check).await.unwrap();
-    probe.turn(Urgency::Check).await.unwrap(); // a probe may take several requests
+    probe.turn(Priority::Background).await.unwrap();
+    probe.turn(Priority::Background).await.unwrap(); // a probe may take several requests
     assert!(gate.enter("b").is_err(), "until it is answered");
     probe.settle(NOTHING).unwrap();
     assert_eq!(until(&gate), None);
@@ -122,7 +122,7 @@ async fn a_probe_whose_caller_goes_away_leaves_the_place_to_the_next() {
     call(&gate, "a", failed(Cause::RateLimited)).await.unwrap_err();
     tokio::time::sleep_until(until(&gate).unwrap()).await;
     let dropped = gate.enter("a").unwrap();
-    dropped.turn(Urgency::Check).await.unwrap();
+    dropped.turn(Priority::Background).await.unwrap();
     drop(dropped);
     call(&gate, "b", NOTHING).await.unwrap();
     assert_eq!(until(&gate), None);
@@ -143,10 +143,10 @@ async fn a_call_that_was_not_sent_tells_nothing_of_the_account() {
 async fn those_who_wait_when_the_gate_closes_are_turned_away() {
     let gate = gate(1);
     let first = gate.enter("a").unwrap();
-    first.turn(Urgency::Write).await.unwrap();
+    first.turn(Priority::Interactive).await.unwrap();
     let waiting = async {
         let pass = gate.enter("b").unwrap();
-        pass.turn(Urgency::Write).await
+        pass.turn(Priority::Interactive).await
     };
     let closing = async {
         tokio::task::yield_now().await;
@@ -154,7 +154,7 @@ async fn those_who_wait_when_the_gate_closes_are_turned_away() {
         Instant::now()
     };
     let (waited, closed_at) = tokio::join!(waiting, closing);
-    assert_eq!(waited.unwrap_err().held(), Some(HoldCause::Throttled));
+    assert_eq!(waited.unwrap_err().blocked(), Some(BlockCause::RateLimited));
     assert_eq!(closed_at, Instant::now(), "at once");
 }
 
@@ -166,7 +166,7 @@ async fn one_credential_that_always_fails_is_no_outage_and_two_are() {
     }
     assert_eq!(cause(&gate), None);
     call(&gate, "b", failed(Cause::ServerError)).await.unwrap_err();
-    assert_eq!(cause(&gate), Some(HoldCause::Down));
+    assert_eq!(cause(&gate), Some(BlockCause::ServiceUnavailable));
 }
 
 #[tokio::test(start_paused = true)]
@@ -181,7 +181,7 @@ async fn a_success_in_between_is_no_outage_and_three_without_a_connection_are() 
         assert_eq!(cause(&gate), None);
         call(&gate, "a", failed(Cause::Unreachable)).await.unwrap_err();
     }
-    assert_eq!(cause(&gate), Some(HoldCause::Down));
+    assert_eq!(cause(&gate), Some(BlockCause::ServiceUnavailable));
 }
 
 #[tokio::test(start_paused = true)]
@@ -194,7 +194,7 @@ async fn everybody_is_told_the_same_until_the_gate_opens() {
     let turned_away = gate.enter("f").unwrap_err();
     tokio::time::sleep_until(until(&gate).unwrap()).await;
     let probe = call(&gate, "g", failed(Cause::Unreachable)).await.unwrap_err();
-    assert_eq!(first.cause(), Cause::AccountHeld);
+    assert_eq!(first.cause(), Cause::ServiceUnavailable);
     assert_eq!(first.to_string(), turned_away.to_string());
     assert_eq!(first.to_string(), probe.to_string());
 }
@@ -203,7 +203,7 @@ async fn everybody_is_told_the_same_until_the_gate_opens() {
 async fn what_was_under_way_before_the_gate_opened_says_nothing_of_now() {
     let gate = gate(20);
     let late = gate.enter("late").unwrap();
-    late.turn(Urgency::Check).await.unwrap();
+    late.turn(Priority::Background).await.unwrap();
     call(&gate, "a", failed(Cause::RateLimited)).await.unwrap_err();
     tokio::time::sleep_until(until(&gate).unwrap()).await;
     call(&gate, "a", NOTHING).await.unwrap();
@@ -215,7 +215,7 @@ async fn what_was_under_way_before_the_gate_opened_says_nothing_of_now() {
 async fn refused_credentials_hold_the_account_for_five_minutes_or_until_there_are_others() {
     let gate = gate(20);
     call(&gate, "a", failed(Cause::Unauthenticated)).await.unwrap_err();
-    assert_eq!(cause(&gate), Some(HoldCause::Unauthenticated));
+    assert_eq!(cause(&gate), Some(BlockCause::Unauthenticated));
     assert_eq!(until(&gate).unwrap() - Instant::now(), Duration::from_mins(5));
     gate.credentials_changed();
     call(&gate, "a", NOTHING).await.unwrap();
@@ -249,7 +249,7 @@ async fn an_outage_of_a_minute_costs_few_calls_and_one_of_an_hour_hardly_more() 
             // Two resources, so that it is not the trouble of one; both come whenever one may go.
             for about in ["a", "b"] {
                 let Ok(pass) = gate.enter(about) else { continue };
-                hour += u32::from(pass.turn(Urgency::Check).await.is_ok());
+                hour += u32::from(pass.turn(Priority::Background).await.is_ok());
                 pass.settle(failed(Cause::ServerError)).unwrap_err();
             }
             if began.elapsed() < Duration::from_mins(1) {
@@ -278,7 +278,7 @@ async fn under_a_quota(quota: &Quota, budget: u32, time: Duration) -> (usize, us
                 tokio::time::sleep_until(at).await;
                 continue;
             };
-            if pass.turn(Urgency::Check).await.is_err() {
+            if pass.turn(Priority::Background).await.is_err() {
                 continue;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -361,8 +361,8 @@ proptest! {
                         let Ok(pass) = gate.enter(&number.to_string()) else { return };
                         // A call with a token call before it takes two turns.
                         for _ in 0..=usize::from(number == 0) {
-                            let urgency = if write { Urgency::Write } else { Urgency::Check };
-                            if pass.turn(urgency).await.is_err() {
+                            let priority = if write { Priority::Interactive } else { Priority::Background };
+                            if pass.turn(priority).await.is_err() {
                                 return;
                             }
                             times.lock().unwrap().push(Instant::now());

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::order;
 use crate::confidence::name::CredentialName;
 use crate::confidence::wire::{ClientCredential, ListPage};
-use crate::confidence::{Error, Urgency};
+use crate::confidence::{Error, Priority};
 use crate::controller::Context;
 use crate::controller::key::Key;
 
@@ -48,7 +48,7 @@ pub(in crate::controller) enum ListError {
 pub(in crate::controller) async fn read(
     client: &str,
     most_pages: usize,
-    urgency: Urgency,
+    priority: Priority,
     context: &Context,
 ) -> Result<Listing, ListError> {
     let mut pages = Pages::default();
@@ -59,7 +59,7 @@ pub(in crate::controller) async fn read(
         let page = {
             // Passes may wait for the whole list: each page is progress.
             let _working = context.progress.begin();
-            context.confidence.list(client, PAGE_SIZE, token.as_deref(), urgency).await?
+            context.confidence.list(client, PAGE_SIZE, token.as_deref(), priority).await?
         };
         listing.pages += 1;
         token = pages.check(client, &page)?;

@@ -22,7 +22,7 @@ use super::{Context, lock, resolve};
 use crate::api::ConfidenceClientCredential;
 use crate::confidence::name::CredentialName;
 use crate::confidence::wire::ClientCredential;
-use crate::confidence::{Cause, Urgency};
+use crate::confidence::{Cause, Priority};
 
 pub(super) use self::list::{ListError, PAGE_SIZE};
 
@@ -137,8 +137,8 @@ impl Client {
 
 /// Whether trying again soon is useless: the account may not list, the server does not offer it, or its pages are too large.
 fn is_refusal(cause: Cause) -> bool {
-    use Cause::{AnswerTooLarge, Forbidden, InvalidRequest, NotFound, NotOffered};
-    matches!(cause, AnswerTooLarge | Forbidden | InvalidRequest | NotFound | NotOffered)
+    use Cause::{Forbidden, InvalidRequest, NotFound, ResponseTooLarge, Unsupported};
+    matches!(cause, ResponseTooLarge | Forbidden | InvalidRequest | NotFound | Unsupported)
 }
 
 /// Looks at a credential together with others that want to, if there are enough of them. None: it has to be read alone.
@@ -149,7 +149,7 @@ pub(super) async fn look_together(
     key: &Key,
     client: &Arc<str>,
     max_age: Duration,
-    urgency: Urgency,
+    priority: Priority,
     context: &Context,
 ) -> Result<Option<Remembered>, crate::confidence::Error> {
     let began = Instant::now();
@@ -165,9 +165,9 @@ pub(super) async fn look_together(
     if let Some(look) = context.memory.look(key, max_age) {
         return Ok(Some(look));
     }
-    match look_at_all(client, looks, began, urgency, &reading, context).await {
+    match look_at_all(client, looks, began, priority, &reading, context).await {
         Ok(()) => Ok(context.memory.look(key, max_age)),
-        Err(ListError::Call(error)) if error.held().is_some() => Err(error),
+        Err(ListError::Call(error)) if error.blocked().is_some() => Err(error),
         Err(_) => Ok(None),
     }
 }
@@ -179,13 +179,13 @@ pub(super) async fn look_together(
 pub(super) async fn round(
     client: &Arc<str>,
     looks: usize,
-    urgency: Urgency,
+    priority: Priority,
     context: &Context,
 ) -> Result<(), ListError> {
     let began = Instant::now();
     let shared = context.looks.of(client);
     let reading = shared.reading.lock().await;
-    look_at_all(client, looks, began, urgency, &reading, context).await
+    look_at_all(client, looks, began, priority, &reading, context).await
 }
 
 /// Looks at the credential of a resource that nobody else is about to look at, and hands it to the queue if it is not in
@@ -199,7 +199,7 @@ pub(super) async fn look_alone(key: &Key, context: &Context) {
         && let Some(name) = context.object(key).and_then(|object| resolve::credential_name(&object.spec).ok())
     {
         let at = Instant::now();
-        if let Ok(credential) = context.confidence.get(&name, Urgency::Check).await {
+        if let Ok(credential) = context.confidence.get(&name, Priority::Background).await {
             if !order::is_as_left(key, &credential, at, context) {
                 take_up(key, &name, credential, at, context);
             }
@@ -216,7 +216,7 @@ async fn look_at_all(
     client: &Arc<str>,
     looks: usize,
     since: Instant,
-    urgency: Urgency,
+    priority: Priority,
     _reading: &MutexGuard<'_, ()>,
     context: &Context,
 ) -> Result<(), ListError> {
@@ -225,7 +225,7 @@ async fn look_at_all(
         return tried;
     }
     let began = Instant::now();
-    let result = list::read(client, looks, urgency, context).await;
+    let result = list::read(client, looks, priority, context).await;
     shared.learn(began, result.as_ref());
     context.metrics.listed(label(result.as_ref()));
     let listing = result.inspect_err(|error| {

@@ -69,7 +69,7 @@ async fn a_new_spec_is_news_is_served_at_once_and_starts_the_backoff_anew() {
         memory.end(&key(), Next::Backoff);
     }
     assert!(memory.is_news(&key(), &object(2)));
-    assert!(matches!(begin(&memory, 2), Turn::Go { urgency: Urgency::Write, .. }));
+    assert!(matches!(begin(&memory, 2), Turn::Go { priority: Priority::Interactive, .. }));
     assert!(memory.end(&key(), Next::Backoff).unwrap() <= Duration::from_secs(1));
 }
 
@@ -77,7 +77,7 @@ async fn a_new_spec_is_news_is_served_at_once_and_starts_the_backoff_anew() {
 async fn a_woken_resource_is_served_at_once_and_only_once() {
     let memory = settled("x");
     memory.wake(&key(), Wake::Asked);
-    assert!(matches!(begin(&memory, 1), Turn::Go { urgency: Urgency::Write, .. }));
+    assert!(matches!(begin(&memory, 1), Turn::Go { priority: Priority::Interactive, .. }));
     memory.end(&key(), DONE);
     assert_eq!(begin(&memory, 1), Turn::Rest(None));
 }
@@ -88,7 +88,7 @@ async fn a_resource_that_is_woken_during_a_pass_gets_another_at_once() {
     begin(&memory, 1);
     memory.wake(&key(), Wake::Asked);
     assert_eq!(memory.end(&key(), DONE), Some(Duration::ZERO));
-    assert!(matches!(begin(&memory, 1), Turn::Go { urgency: Urgency::Write, .. }));
+    assert!(matches!(begin(&memory, 1), Turn::Go { priority: Priority::Interactive, .. }));
 }
 
 #[tokio::test(start_paused = true)]
@@ -108,20 +108,20 @@ async fn a_person_waits_until_a_pass_has_an_end_of_its_own_and_comes_first_when_
     memory.begin(&other, &object(1));
     memory.end(&other, DONE);
     memory.wake(&other, Wake::Found);
-    assert_eq!(memory.begin(&other, &object(1)), Turn::Go { urgency: Urgency::Check, confirm: false });
+    assert_eq!(memory.begin(&other, &object(1)), Turn::Go { priority: Priority::Background, confirm: false });
     memory.end(&other, Next::AccountOpens(Duration::from_mins(5)));
     begin(&memory, 1);
     for next in [Next::Backoff, Next::AccountOpens(Duration::from_mins(5))] {
         memory.end(&key(), next);
         tokio::time::advance(Duration::from_mins(6)).await;
-        assert!(matches!(begin(&memory, 1), Turn::Go { urgency: Urgency::Write, .. }), "{next:?}");
+        assert!(matches!(begin(&memory, 1), Turn::Go { priority: Priority::Interactive, .. }), "{next:?}");
     }
     memory.end(&key(), Next::AccountOpens(Duration::from_mins(5)));
     assert_eq!(memory.wake_held(), [key(), other]);
     begin(&memory, 1);
     memory.end(&key(), DONE);
     memory.wake(&key(), Wake::Found);
-    assert!(matches!(begin(&memory, 1), Turn::Go { urgency: Urgency::Check, .. }), "it has been answered");
+    assert!(matches!(begin(&memory, 1), Turn::Go { priority: Priority::Background, .. }), "it has been answered");
 }
 
 #[tokio::test(start_paused = true)]
@@ -131,7 +131,7 @@ async fn what_another_run_left_in_order_is_no_news_and_awaits_a_look() {
     assert!(!memory.is_news(&key(), &object(3)));
     assert_eq!(begin(&memory, 3), Turn::Rest(None));
     assert!(memory.awaits_a_look(&key()));
-    assert!(matches!(begin(&memory, 4), Turn::Go { urgency: Urgency::Write, .. }));
+    assert!(matches!(begin(&memory, 4), Turn::Go { priority: Priority::Interactive, .. }));
 }
 
 #[tokio::test(start_paused = true)]
@@ -141,8 +141,8 @@ async fn after_a_restart_a_resource_that_was_reported_is_no_hurry() {
         observed_generation: Some(3),
         ..ConfidenceClientCredentialStatus::default()
     });
-    assert!(matches!(Memory::new(None).begin(&key(), &known), Turn::Go { urgency: Urgency::Check, .. }));
-    assert!(matches!(begin(&Memory::new(None), 3), Turn::Go { urgency: Urgency::Write, .. }));
+    assert!(matches!(Memory::new(None).begin(&key(), &known), Turn::Go { priority: Priority::Background, .. }));
+    assert!(matches!(begin(&Memory::new(None), 3), Turn::Go { priority: Priority::Interactive, .. }));
 }
 
 #[tokio::test(start_paused = true)]
@@ -153,7 +153,7 @@ async fn the_annotation_and_a_lost_answer_make_earlier_looks_worthless() {
     asking.metadata.annotations = Some([(RECONCILE_REQUESTED_AT.to_owned(), "1".to_owned())].into());
     let before = Instant::now();
     tokio::time::advance(Duration::from_secs(1)).await;
-    assert!(matches!(memory.begin(&key(), &asking), Turn::Go { urgency: Urgency::Write, .. }));
+    assert!(matches!(memory.begin(&key(), &asking), Turn::Go { priority: Priority::Interactive, .. }));
     assert_eq!(seen_name(&memory), None);
     saw(&memory, "late", 2, before);
     assert_eq!(seen_name(&memory), None, "what was asked for before it was lost is lost too");
@@ -228,7 +228,7 @@ async fn new_credentials_of_the_account_make_those_due_that_stalled_and_nobody_e
     assert!(memory.wake_stalled().is_empty(), "it is in hand");
     memory.end(&stalled, Next::Rest { settled: false });
     assert_eq!(memory.wake_stalled(), std::slice::from_ref(&stalled));
-    assert!(matches!(memory.begin(&stalled, &object(1)), Turn::Go { urgency: Urgency::Write, .. }));
+    assert!(matches!(memory.begin(&stalled, &object(1)), Turn::Go { priority: Priority::Interactive, .. }));
 }
 
 #[tokio::test(start_paused = true)]

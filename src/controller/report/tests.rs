@@ -127,8 +127,8 @@ fn under_report_drift_is_ready_and_drifted() {
         differs: vec![Field::SdkType],
         ..applied(credential(T1, None))
     });
-    assert_eq!(condition(&status, Type::Ready), is("True", "Reported"));
-    assert_eq!(condition(&status, Type::Drifted), is("True", "Reported"));
+    assert_eq!(condition(&status, Type::Ready), is("True", "DriftReported"));
+    assert_eq!(condition(&status, Type::Drifted), is("True", "DriftReported"));
     assert_eq!(status.drift.unwrap().fields, ["sdkType"]);
     assert_eq!(status.last_update, None);
 }
@@ -141,8 +141,8 @@ fn an_update_that_was_not_taken_is_stalled_and_names_the_fields() {
         written: Some(Written { update_mask: "environments,labels".to_owned() }),
         ..applied(credential(T1, None))
     });
-    assert_eq!(condition(&status, Type::Ready), is("False", "UpdateNotTaken"));
-    assert_eq!(condition(&status, Type::Stalled), is("True", "UpdateNotTaken"));
+    assert_eq!(condition(&status, Type::Ready), is("False", "UpdateNotApplied"));
+    assert_eq!(condition(&status, Type::Stalled), is("True", "UpdateNotApplied"));
     assert_eq!(status.drift.unwrap().fields, ["labels"]);
     assert_eq!(status.last_update.unwrap().update_mask, "environments,labels");
 }

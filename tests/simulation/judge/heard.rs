@@ -43,7 +43,7 @@ impl Heard {
 
     /// Whether the server has refused to let the account read.
     pub fn reading_was_refused(&self) -> bool {
-        let refused = |end: &End| matches!(of_a_credential(*end), "Forbidden" | "NotOffered");
+        let refused = |end: &End| matches!(of_a_credential(*end), "Forbidden" | "Unsupported");
         self.all.iter().any(|(_, about, end)| about != TOKEN && refused(end))
     }
 }
@@ -53,12 +53,12 @@ fn of_a_credential(end: End) -> &'static str {
         End::Answer(401, _) => "Unauthenticated",
         End::Answer(403, _) => "Forbidden",
         End::Answer(404 | 410, true) => "CredentialNotFound",
-        End::Answer(404 | 405 | 410 | 501, _) => "NotOffered",
+        End::Answer(404 | 405 | 410 | 501, _) => "Unsupported",
         End::Answer(429, _) => "RateLimited",
         End::Answer(408, _) | End::Nothing | End::Fault(TransportFault::TimedOut) => "TimedOut",
         End::Answer(409 | 500.., _) => "ServerError",
         End::Answer(..) => "Rejected",
-        End::Unreadable | End::Fault(TransportFault::TooLarge) => "AnswerUnreadable",
+        End::Unreadable | End::Fault(TransportFault::TooLarge) => "InvalidResponse",
         End::Fault(TransportFault::Broken) => "ConnectionLost",
         End::Fault(TransportFault::Tls) => "TlsFailed",
         End::Fault(_) => "Unreachable",

@@ -95,8 +95,10 @@ impl Claim<'_> {
         let drift: BTreeSet<&str> = self.status.drift.iter().flat_map(|it| &it.fields).map(String::as_str).collect();
         let is_true = match reason {
             "InSync" => drift.is_empty() && self.shows(seen, |_| true) && self.knows_secret(seen),
-            "Reported" => !drift.is_empty() && self.is_report() && self.shows(seen, |_| true),
-            "UpdateNotTaken" => !drift.is_empty() && !self.is_report() && self.shows(seen, |by_own_write| by_own_write),
+            "DriftReported" => !drift.is_empty() && self.is_report() && self.shows(seen, |_| true),
+            "UpdateNotApplied" => {
+                !drift.is_empty() && !self.is_report() && self.shows(seen, |by_own_write| by_own_write)
+            }
             "Suspended" => self.spec.suspend,
             "Conflict" => {
                 let message = ready.map_or("", |it| it.message.as_str());
@@ -128,8 +130,8 @@ impl Claim<'_> {
     /// drift or of none, with exactly this drift.
     fn shows(&self, seen: &Seen, counts: impl Fn(bool) -> bool) -> bool {
         let Some(sights) = seen.sights.get(&(self.process.clone(), self.id.to_owned())) else { return false };
-        let compares =
-            ready(self.status).is_some_and(|it| matches!(it.reason.as_str(), "InSync" | "Reported" | "UpdateNotTaken"));
+        let compares = ready(self.status)
+            .is_some_and(|it| matches!(it.reason.as_str(), "InSync" | "DriftReported" | "UpdateNotApplied"));
         sights.newest_since(self.since).any(|sight| {
             counts(sight.by_own_write)
                 && times_of(&sight.credential) == times(self.status)

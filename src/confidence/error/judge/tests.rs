@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::confidence::error::Remedy;
-use crate::confidence::gate::HoldCause;
+use crate::confidence::gate::BlockCause;
 
 const RPC: &str = r#"{"code":5,"message":"no such thing","details":[]}"#;
 
@@ -23,12 +23,12 @@ fn no_answer(effect: Effect, fault: TransportFault) -> Error {
 fn each_status_has_its_cause_and_what_to_do_about_a_read_and_about_a_write() {
     use Remedy::{FixCredentials, FixResource, LookFirst, RetrySoon, WaitForAccount};
     for (status, cause, read, write) in [
-        (302, Cause::NotOffered, FixResource, FixResource),
+        (302, Cause::Unsupported, FixResource, FixResource),
         (400, Cause::InvalidRequest, FixResource, FixResource),
         (401, Cause::Unauthenticated, FixCredentials, FixCredentials),
         (403, Cause::Forbidden, FixResource, FixResource),
         (404, Cause::NotFound, FixResource, FixResource),
-        (405, Cause::NotOffered, FixResource, FixResource),
+        (405, Cause::Unsupported, FixResource, FixResource),
         (407, Cause::Unreachable, RetrySoon, RetrySoon),
         (408, Cause::TimedOut, RetrySoon, LookFirst),
         (409, Cause::Conflict, RetrySoon, RetrySoon),
@@ -37,7 +37,7 @@ fn each_status_has_its_cause_and_what_to_do_about_a_read_and_about_a_write() {
         (422, Cause::InvalidRequest, FixResource, FixResource),
         (429, Cause::RateLimited, WaitForAccount, WaitForAccount),
         (500, Cause::ServerError, RetrySoon, LookFirst),
-        (501, Cause::NotOffered, FixResource, FixResource),
+        (501, Cause::Unsupported, FixResource, FixResource),
         (502, Cause::ServerError, RetrySoon, LookFirst),
         (503, Cause::ServerError, RetrySoon, LookFirst),
         (504, Cause::ServerError, RetrySoon, LookFirst),
@@ -60,7 +60,7 @@ fn each_fault_of_the_transport_has_its_cause_and_only_what_may_be_sent_is_unknow
         (TransportFault::Tls, Cause::TlsFailed, false),
         (TransportFault::Broken, Cause::ConnectionLost, true),
         (TransportFault::TimedOut, Cause::TimedOut, true),
-        (TransportFault::TooLarge, Cause::AnswerTooLarge, true),
+        (TransportFault::TooLarge, Cause::ResponseTooLarge, true),
     ] {
         let (read, write) = (no_answer(Effect::Read, fault), no_answer(Effect::Write, fault));
         assert_eq!((read.cause(), write.cause()), (cause, cause));
@@ -85,7 +85,7 @@ fn a_404_of_a_proxy_is_not_a_missing_credential() {
         r#"{"code":"404","message":"no route"}"#,
         r#"{"type":"x","title":"y","status":404}"#,
     ] {
-        assert_eq!(answer(Effect::Read, 404, body).cause(), Cause::NotOffered, "{body}");
+        assert_eq!(answer(Effect::Read, 404, body).cause(), Cause::Unsupported, "{body}");
     }
 }
 
@@ -100,8 +100,8 @@ fn the_time_that_the_server_names_is_the_time_to_come_back() {
 #[test]
 fn while_the_account_is_held_the_way_out_is_the_accounts_and_an_unknown_outcome_stays_known_as_such() {
     let lost = no_answer(Effect::Write, TransportFault::Broken);
-    let held = answer(Effect::Read, 503, "").for_the_account(HoldCause::Down).with_outcome_of(&lost);
-    assert_eq!((held.cause(), held.remedy()), (Cause::AccountHeld, Remedy::WaitForAccount));
+    let held = answer(Effect::Read, 503, "").for_the_account(BlockCause::ServiceUnavailable).with_outcome_of(&lost);
+    assert_eq!((held.cause(), held.remedy()), (Cause::ServiceUnavailable, Remedy::WaitForAccount));
     assert!(held.outcome_unknown());
     assert!(held.to_string().contains("HTTP 503"), "{held}");
 }

@@ -44,11 +44,11 @@ fn ends(reason: Reason) -> Vec<(Outcome, Judgement)> {
     let person = || one(Outcome::Failed(Problem::stalled(reason, "mend it".into())), Mend);
     match reason {
         Reason::InSync => one(differing(&[], false), Fine),
-        Reason::Reported => one(differing(&[Field::SdkType], true), Fine),
-        Reason::UpdateNotTaken => one(differing(&[Field::Labels], false), Mend),
+        Reason::DriftReported => one(differing(&[Field::SdkType], true), Fine),
+        Reason::UpdateNotApplied => one(differing(&[Field::Labels], false), Mend),
         Reason::Suspended => one(Outcome::Suspended, Judgement::Suspended),
         Reason::InvalidSpec => one(Outcome::Failed(resolve::credential_name(&spec("nonsense")).unwrap_err()), Mend),
-        Reason::SecretNotFound | Reason::SecretUnusable | Reason::Conflict | Reason::ReadNotAllowed => person(),
+        Reason::SecretNotFound | Reason::SecretInvalid | Reason::Conflict | Reason::ReadNotAllowed => person(),
         // Forbidden by the API server, or not answered by it.
         Reason::SecretUnreadable => {
             [person(), one(Outcome::Failed(Problem::retrying(reason, "later".into())), Wait)].concat()
@@ -56,17 +56,17 @@ fn ends(reason: Reason) -> Vec<(Outcome, Judgement)> {
         Reason::Rejected => failing(&[Cause::InvalidRequest], Mend),
         Reason::CredentialNotFound => failing(&[Cause::NotFound], Mend),
         Reason::Forbidden => failing(&[Cause::Forbidden], Mend),
-        Reason::NotOffered => failing(&[Cause::NotOffered], Mend),
+        Reason::Unsupported => failing(&[Cause::Unsupported], Mend),
         // The account's trouble, not the resource's: it passes for all when the account is mended.
         Reason::Unauthenticated => failing(&[Cause::Unauthenticated], Wait),
         Reason::RateLimited => failing(&[Cause::RateLimited], Wait),
-        Reason::ServiceUnavailable => failing(&[Cause::AccountHeld], Wait),
+        Reason::ServiceUnavailable => failing(&[Cause::ServiceUnavailable], Wait),
         Reason::ServerError => failing(&[Cause::ServerError, Cause::Conflict], Wait),
         Reason::Unreachable => failing(&[Cause::Unreachable], Wait),
         Reason::TimedOut => failing(&[Cause::TimedOut], Wait),
         Reason::ConnectionLost => failing(&[Cause::ConnectionLost], Wait),
         Reason::TlsFailed => failing(&[Cause::TlsFailed], Wait),
-        Reason::AnswerUnreadable => failing(&[Cause::AnswerUnreadable, Cause::AnswerTooLarge], Wait),
+        Reason::InvalidResponse => failing(&[Cause::InvalidResponse, Cause::ResponseTooLarge], Wait),
     }
 }
 

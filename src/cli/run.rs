@@ -16,6 +16,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
+use crate::cli::flags::{CredentialSource, LabelsEncodingFlag, LogFormat, RunFlags};
 use crate::confidence::client::AlwaysWrite;
 use crate::confidence::http::HttpTransport;
 use crate::confidence::metrics::Metrics;
@@ -23,13 +24,12 @@ use crate::confidence::settings::{BaseUrl, Credentials, Settings as AccountSetti
 use crate::confidence::wire::LabelsShape;
 use crate::confidence::{Confidence, WriteGuard};
 use crate::controller::Settings;
-use crate::flags::{CredentialSource, LabelsEncodingFlag, LogFormat, RunFlags};
-use crate::health::{Progress, Readiness};
-use crate::leader::{Candidate, LeaseGuard};
+use crate::engine::health::{Progress, Readiness};
+use crate::engine::leader_election::{Candidate, LeaseGuard};
+use crate::http_server::{self, Endpoints};
 use crate::metrics::{ControllerMetrics, PREFIX};
 use crate::replica::{NOT_LISTED, Replica};
-use crate::serve::{self, Endpoints};
-use crate::traces::Traces;
+use crate::telemetry::Traces;
 
 /// A little more than the API server keeps a watch open: together, the bound within which a dead connection is noticed.
 const READ_TIMEOUT: Duration = Duration::from_secs(65);
@@ -114,7 +114,8 @@ async fn run(flags: RunFlags, account: AccountSettings, transport: HttpTransport
     let confidence =
         Confidence::new(account, Arc::new(transport), Arc::clone(&guard), Metrics::register(&mut registry))?;
     let client = cluster().await?;
-    let listener = serve::bind(flags.listen).await.map_err(|error| format!("--listen {}: {error}", flags.listen))?;
+    let listener =
+        http_server::bind(flags.listen).await.map_err(|error| format!("--listen {}: {error}", flags.listen))?;
     let (progress, readiness) = (Progress::default(), Readiness::new(NOT_LISTED));
     let store = reflector::store();
     let endpoints = Endpoints {
@@ -182,7 +183,7 @@ fn spawn_endpoints(listener: TcpListener, endpoints: Endpoints) -> Result<tokio:
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "serving");
     Ok(tokio::spawn(async move {
-        if let Err(error) = serve::serve(listener, endpoints).await {
+        if let Err(error) = http_server::serve(listener, endpoints).await {
             tracing::error!(%error, "the endpoints ended");
         }
     }))

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use super::interval;
+use super::durations;
 use crate::confidence::wire;
 
 /// A client credential of the Confidence feature-flag service, kept as the manifest says.
@@ -189,6 +189,6 @@ impl ConfidenceClientCredentialSpec {
 
     /// The resource's own interval, if it has a usable one.
     pub fn own_interval(&self) -> Option<Result<std::time::Duration, String>> {
-        self.interval.as_deref().map(interval::parse)
+        self.interval.as_deref().map(durations::parse)
     }
 }

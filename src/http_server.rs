@@ -15,7 +15,7 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 
 use crate::api::ConfidenceClientCredential;
-use crate::health::{Progress, Readiness};
+use crate::engine::health::{Progress, Readiness};
 use crate::metrics::ControllerMetrics;
 
 /// What the endpoints tell of.

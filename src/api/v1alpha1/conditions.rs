@@ -50,7 +50,7 @@ pub enum Reason {
     /// Everything managed is as the spec says.
     InSync,
     /// Drift is told and, as the policy asks, not corrected.
-    Reported,
+    DriftReported,
     /// `spec.suspend` is true.
     Suspended,
     /// The spec has a value that this program cannot use.
@@ -58,7 +58,7 @@ pub enum Reason {
     /// The Secret does not exist.
     SecretNotFound,
     /// The Secret has no such key, or an empty or unusable value there.
-    SecretUnusable,
+    SecretInvalid,
     /// The API server did not give the Secret.
     SecretUnreadable,
     /// An older resource names the same credential.
@@ -72,11 +72,11 @@ pub enum Reason {
     /// The policy Report needs reading, and reading is not offered or not allowed.
     ReadNotAllowed,
     /// The server does not offer the call: probably not Confidence.
-    NotOffered,
+    Unsupported,
     /// Confidence refuses the account's credentials.
     Unauthenticated,
     /// The server answered without error, and a field still differs.
-    UpdateNotTaken,
+    UpdateNotApplied,
     /// The account is over its rate limit.
     RateLimited,
     /// Confidence does not answer for the whole account.
@@ -92,7 +92,7 @@ pub enum Reason {
     /// TLS failed.
     TlsFailed,
     /// The answer was not what the API promises.
-    AnswerUnreadable,
+    InvalidResponse,
 }
 
 impl fmt::Display for Reason {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use secrecy::SecretString;
 
-use crate::api::interval;
+use crate::api::durations;
 use crate::controller::ObserveMode;
 
 /// Keeps Confidence client credentials as the manifests in this cluster say.
@@ -70,13 +70,13 @@ pub struct RunFlags {
     #[arg(long, env = "CONFIDENCE_OBSERVE", value_enum, default_value_t)]
     pub observe: ObserveMode,
     /// How often to look for drift, such as 90s, 10m or 1h30m; a resource may say otherwise
-    #[arg(long, env = "CONFIDENCE_INTERVAL", default_value = "10m", value_parser = interval::parse)]
+    #[arg(long, env = "CONFIDENCE_INTERVAL", default_value = "10m", value_parser = durations::parse)]
     pub interval: Duration,
     /// How many requests a second the whole account may cost, token requests included
     #[arg(long, env = "CONFIDENCE_REQUESTS_PER_SECOND", default_value = "20", value_name = "N")]
     pub requests_per_second: NonZeroU32,
     /// By how much lastSeenTime must move to be worth a status write of its own
-    #[arg(long, env = "CONFIDENCE_LAST_SEEN_RESOLUTION", default_value = "1h", value_parser = interval::parse)]
+    #[arg(long, env = "CONFIDENCE_LAST_SEEN_RESOLUTION", default_value = "1h", value_parser = durations::parse)]
     pub last_seen_resolution: Duration,
     /// How the server wants labels: as it shows them (auto), as one JSON object, or as an array of maps
     #[arg(long, env = "CONFIDENCE_LABELS_ENCODING", value_enum, default_value_t)]
@@ -107,8 +107,8 @@ pub struct RunFlags {
 }
 
 fn lease_duration(text: &str) -> Result<Duration, String> {
-    let duration = interval::parse(text)?;
-    let shortest = crate::leader::SHORTEST;
+    let duration = durations::parse(text)?;
+    let shortest = crate::engine::leader_election::SHORTEST;
     if duration < shortest { Err(format!("a lease lasts {} s or more", shortest.as_secs())) } else { Ok(duration) }
 }
 
