@@ -1,4 +1,8 @@
 //! What any controller needs. Knows Kubernetes, not Confidence, and no kind of resource by name.
 
+pub mod claims;
 pub mod health;
+pub mod key;
 pub mod leader_election;
+pub mod secret_versions;
+pub mod work_queue;
