@@ -18,3 +18,6 @@ pub const GROUP: &str = "iam.confidence.dev";
 
 /// Asks for a look at once, with any new value; `status.lastHandledReconcileAt` echoes it (as in Flux).
 pub const RECONCILE_REQUESTED_AT: &str = "iam.confidence.dev/reconcile-requested-at";
+
+/// What the keys of the operator's own labels at Confidence begin with: they are never drift, and every update carries them.
+pub const OWN_LABEL_PREFIX: &str = "confidence-operator-";

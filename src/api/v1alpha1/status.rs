@@ -51,7 +51,7 @@ pub struct ConfidenceClientCredentialStatus {
     pub last_update: Option<LastUpdate>,
     /// Which version of the Secret is at Confidence. Never the secret, nor a digest of it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub client_secret: Option<WrittenSecret>,
+    pub observed_secret: Option<ObservedSecret>,
     /// The value of the annotation `iam.confidence.dev/reconcile-requested-at` that was last acted on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
@@ -77,7 +77,7 @@ pub struct LastUpdate {
 /// The version of a Secret that was written to Confidence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct WrittenSecret {
+pub struct ObservedSecret {
     /// The uid of the Secret.
     pub uid: String,
     /// The resourceVersion of the Secret.
