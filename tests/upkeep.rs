@@ -62,5 +62,5 @@ fn github_runs_what_a_contributor_runs_and_may_only_read() {
     let steps = workflow["jobs"]["check"]["steps"].as_array().unwrap();
     assert!(steps.iter().any(|step| step["run"] == ".ci/run"));
     let go = steps.iter().find(|step| step["uses"].as_str().is_some_and(|it| it.starts_with("actions/setup-go@")));
-    assert_eq!(go.unwrap()["with"]["go-version-file"], "controlplane/go.mod");
+    assert_eq!(go.unwrap()["with"]["go-version-file"], "testbed/controlplane/go.mod");
 }

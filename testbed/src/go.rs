@@ -25,17 +25,13 @@ pub(crate) struct Package {
 
 /// Cargo's folder for what is built.
 pub fn target_dir() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+    std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"), PathBuf::from)
 }
 
-/// The root of the repository.
-pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-/// Builds the programs of a module of this repository, unless that was done before for the same sources.
+/// Builds the programs of a Go module below this crate, unless that was done before for the same sources.
 pub(crate) fn build(module: &str, packages: &[Package]) -> Result<PathBuf> {
-    let source = root().join(module);
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(module);
     let cache = target_dir().join(module);
     let done = cache.join(fingerprint(&source, packages)?);
     fs::create_dir_all(&cache).map_err(|error| format!("{}: {error}", cache.display()))?;

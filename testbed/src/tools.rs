@@ -1,4 +1,4 @@
-//! The programs that test the Helm chart, each pinned by a Go module of its own in `tools/`.
+//! The programs that test the Helm chart, each pinned by a Go module of its own in `testbed/tools/`.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use crate::go::{self, Package};
 /// Without what a debugger needs: half the size.
 const STRIPPED: &[&str] = &["-ldflags", "-s -w"];
 
-/// A program of `tools/`.
+/// A program of `testbed/tools/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tool {
     /// Lints, renders and installs charts.

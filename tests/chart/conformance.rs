@@ -118,7 +118,7 @@ fn references(value: &Value, open: &mut Vec<String>) {
 
 fn openapi() -> PathBuf {
     let mut go = Command::new("go");
-    go.current_dir(repository("controlplane")).args(["mod", "download", "-json", "k8s.io/kubernetes"]);
+    go.current_dir(repository("testbed/controlplane")).args(["mod", "download", "-json", "k8s.io/kubernetes"]);
     let module: Value = serde_json::from_str(&succeed(go.env("GOTOOLCHAIN", "local"))).unwrap();
     Path::new(module["Dir"].as_str().unwrap()).join("api/openapi-spec/swagger.json")
 }
