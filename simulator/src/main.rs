@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use confidence_simulator::{Config, Contract, Credential, LabelsShape, NameForm, Reading, Secrets, Simulator, Token};
+use confidence_simulator::{
+    Client, Config, Contract, Credential, DEFAULT_ACCOUNT, LabelsShape, NameForm, Reading, Secrets, Simulator, Token,
+};
 use serde::Deserialize;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -19,7 +21,8 @@ struct Flags {
     /// Where to listen
     #[arg(long, env = "SIMULATOR_LISTEN", default_value = "127.0.0.1:8081", value_name = "ADDRESS")]
     listen: SocketAddr,
-    /// A YAML or JSON file: {config: {…}, credentials: [{client, credential, value: {displayName: …}}]}
+    /// A YAML or JSON file: {config: {…}, clients: [{client, value: {displayName: …}}],
+    /// credentials: [{client, credential, value: {displayName: …}}]}, each with an `account` if it is not the default one's
     #[arg(long, env = "SIMULATOR_STATE", value_name = "FILE")]
     state: Option<PathBuf>,
     /// What to offer: everything, or exactly what the published OpenAPI documents
@@ -74,7 +77,18 @@ fn id_and_secret(text: &str) -> Result<(String, String), String> {
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 struct StateFile {
     config: Config,
+    clients: Vec<ClientSeed>,
     credentials: Vec<Seed>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClientSeed {
+    client: String,
+    #[serde(default)]
+    value: Client,
+    /// The default account, where this is absent.
+    account: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -84,6 +98,8 @@ struct Seed {
     credential: String,
     #[serde(default)]
     value: Credential,
+    /// The default account, where this is absent.
+    account: Option<String>,
 }
 
 #[tokio::main]
@@ -107,8 +123,12 @@ async fn run(flags: Flags) -> Result<(), String> {
         }
     };
     let simulator = Simulator::new(configured(state.config, &flags));
+    let account = |name: &Option<String>| simulator.account(name.as_deref().unwrap_or(DEFAULT_ACCOUNT));
+    for seed in state.clients {
+        account(&seed.account).put_client(&seed.client, seed.value);
+    }
     for seed in state.credentials {
-        simulator.put(&seed.client, &seed.credential, seed.value);
+        account(&seed.account).put(&seed.client, &seed.credential, seed.value);
     }
     let listening = simulator.listen(flags.listen).await;
     let running = listening.map_err(|error| format!("--listen {}: {error}", flags.listen))?;

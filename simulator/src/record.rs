@@ -22,6 +22,9 @@ pub enum CallKind {
     Update,
     /// DELETE of a credential.
     Delete,
+    /// GET of the clients.
+    #[serde(rename = "listClients")]
+    ListClients,
     /// POST for a token.
     Token,
     /// Anything else.
@@ -57,23 +60,36 @@ pub struct Call {
     pub body: Value,
     /// The bearer token, valid or not.
     pub token: Option<String>,
+    /// The account of the token, or of the API client that asks for one; none, where that is not valid.
+    pub account: Option<String>,
     /// Whom the token stands for, if it is valid.
     pub identity: Option<String>,
     /// The `User-Agent` header.
     pub user_agent: Option<String>,
     /// The fault that it met.
     pub fault: Option<FaultKind>,
-    /// Whether the server is done with it: only the way back, or a hang without end, may lie ahead. A call whose caller
-    /// left before its turn came never gets there.
+    /// Whether the server has decided on the answer: only the way back, or a hang without end, may lie ahead. A call whose
+    /// caller left before its turn came never gets there. A write that lands late does so after this.
     pub settled: bool,
+    /// When it was carried out, on the server's clock: never, if it was refused; twice, if a proxy repeated it.
+    pub landed: Vec<Timestamp>,
+    /// The ids of the credentials that it created.
+    pub created: Vec<String>,
     /// The status of the answer; none while there is none, or where there never will be one.
     pub status: Option<u16>,
-    /// The JSON that an update was answered with.
+    /// The JSON that a create or an update was answered with.
     pub answer: Option<Value>,
     /// What the server let pass and a good client would not do, such as a field in the body that the mask does not name.
     pub violations: Vec<String>,
     /// For an update that was carried out: whether it changed any value.
     pub changed: Option<bool>,
+}
+
+impl Call {
+    /// Whether the server did what it asks for, by now.
+    pub fn is_carried_out(&self) -> bool {
+        !self.landed.is_empty()
+    }
 }
 
 /// What has been counted since the start, or since the record was cleared.
@@ -101,13 +117,12 @@ impl Stats {
     }
 }
 
-/// How a call ended, as the record wants to know it.
+/// What a call did when it was carried out.
 #[derive(Debug, Default)]
-pub(crate) struct Settlement {
-    pub status: Option<u16>,
-    pub answer: Option<Value>,
+pub(crate) struct Landing {
     pub violations: Vec<String>,
     pub changed: Option<bool>,
+    pub created: Option<String>,
 }
 
 /// The record, bounded if asked to be.
@@ -132,26 +147,38 @@ impl Record {
         index
     }
 
-    /// Records how a call ended. One that was cleared meanwhile still counts.
-    pub fn settle(&mut self, index: usize, end: Settlement) {
-        match end.status {
-            Some(status) => *self.stats.statuses.entry(status).or_default() += 1,
-            None => self.stats.unanswered += 1,
-        }
-        match end.changed {
+    /// Records that a call was carried out. One that was cleared meanwhile still counts.
+    pub fn land(&mut self, index: usize, time: Timestamp, landing: Landing) {
+        match landing.changed {
             Some(true) => self.stats.writes_changed += 1,
             Some(false) => self.stats.writes_unchanged += 1,
             None => {}
         }
-        self.stats.with_violations += u64::from(!end.violations.is_empty());
-        let position = self.calls.partition_point(|call| call.index < index);
-        if let Some(call) = self.calls.get_mut(position).filter(|call| call.index == index) {
-            call.settled = true;
-            call.status = end.status;
-            call.answer = end.answer;
-            call.violations = end.violations;
-            call.changed = end.changed;
+        self.stats.with_violations += u64::from(!landing.violations.is_empty());
+        if let Some(call) = self.get_mut(index) {
+            call.landed.push(time);
+            call.created.extend(landing.created);
+            call.violations = landing.violations;
+            call.changed = landing.changed;
         }
+    }
+
+    /// Records what a call is answered. One that was cleared meanwhile still counts.
+    pub fn settle(&mut self, index: usize, status: Option<u16>, answer: Option<Value>) {
+        match status {
+            Some(status) => *self.stats.statuses.entry(status).or_default() += 1,
+            None => self.stats.unanswered += 1,
+        }
+        if let Some(call) = self.get_mut(index) {
+            call.settled = true;
+            call.status = status;
+            call.answer = answer;
+        }
+    }
+
+    fn get_mut(&mut self, index: usize) -> Option<&mut Call> {
+        let position = self.calls.partition_point(|call| call.index < index);
+        self.calls.get_mut(position).filter(|call| call.index == index)
     }
 
     /// What is kept, from an index on.

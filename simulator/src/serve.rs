@@ -161,7 +161,8 @@ async fn serve_connection(stream: TcpStream, router: Router) {
     let service = hyper::service::service_fn(move |request: Request<hyper::body::Incoming>| {
         Box::pin(answer(router.clone(), request.map(Body::new)))
     });
-    let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    // The API's answers have a `Date` of the server's own clock.
+    let mut connection = http1::Builder::new().auto_date_header(false).serve_connection(TokioIo::new(stream), service);
     let end = poll_fn(|cx| connection.poll_without_shutdown(cx)).await;
     let mut stream = connection.into_parts().io.into_inner();
     // Whatever fails here, the connection is over.

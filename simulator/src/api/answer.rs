@@ -7,14 +7,16 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use bytes::Bytes;
 use futures::stream;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimePrinter;
 use serde_json::{Value, json};
 
 use crate::config::Contract;
 use crate::serve::ConnectionReset;
 
-/// How a call ends.
+/// What a caller gets.
 #[derive(Debug)]
-pub(crate) enum Ending {
+pub(crate) enum Reply {
     Answer(Answer),
     /// The connection is closed without an answer.
     Reset,
@@ -40,7 +42,7 @@ pub(crate) enum Payload {
     Nothing,
 }
 
-impl Ending {
+impl Reply {
     /// The status that is answered, if any is.
     pub fn status(&self) -> Option<u16> {
         match self {
@@ -54,6 +56,14 @@ impl Ending {
         match self {
             Self::Answer(Answer { body: Payload::Json(value), .. }) => Some(value),
             _ => None,
+        }
+    }
+
+    /// The answer with the time at which it was decided on.
+    pub fn with_date(self, now: Timestamp) -> Self {
+        match (self, DateTimePrinter::new().timestamp_to_rfc9110_string(&now)) {
+            (Self::Answer(answer), Ok(date)) => Self::Answer(answer.with_header(header::DATE, date)),
+            (reply, _) => reply,
         }
     }
 

@@ -1,57 +1,55 @@
 //! The calls of the API: what happens to each, from its arrival to its answer.
+//!
+//! A call arrives (it meets its fault and goes on record), travels, lands (it is carried out in one moment, and observers
+//! see what it writes), is settled (its answer is decided on), and the answer travels back. A fault lets a call never
+//! land, land late or land twice, and it changes the answer.
 
 mod answer;
+mod authorization;
 mod credentials;
 mod offer;
+mod pages;
 mod request;
-mod token;
+mod resolve;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{self, Body};
+use axum::body::Body;
 use axum::extract::State as Extract;
 use axum::http::{Request, StatusCode};
 use axum::response::Response;
+use serde_json::Value;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
-pub(crate) use answer::{Answer, Ending, Payload};
-use request::Asked;
+pub(crate) use answer::{Answer, Payload, Reply};
+use request::ApiRequest;
+pub(crate) use resolve::resolve;
 
-use crate::faults::FaultKind;
-use crate::record::{CallKind, Settlement};
+use crate::faults::{Answered, FaultKind};
+use crate::record::{CallKind, Landing};
 use crate::simulator::Simulator;
 use crate::state::State;
-
-const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// Why a call is refused: the HTTP status, and what the answer says.
 #[derive(Debug)]
 struct Refusal(u16, String);
 
 /// What carrying a call out comes to.
-struct Done {
+struct CarriedOut {
     answer: Answer,
-    violations: Vec<String>,
-    changed: Option<bool>,
+    landing: Landing,
 }
 
-/// Answers one call: it meets its fault, is recorded, travels, is carried out, and its answer travels back.
+/// Answers one call.
 pub(crate) async fn answer(Extract(simulator): Extract<Simulator>, request: Request<Body>) -> Response {
-    let (head, body) = request.into_parts();
-    let mut asked = Asked::from_head(&head);
-    asked.call.fault = simulator.state().faults.take(&asked.call);
-    let mut readable = true;
-    if asked.call.fault != Some(FaultKind::Reset) {
-        match body::to_bytes(body, MAX_BODY_BYTES).await {
-            Ok(body) => asked.take_body(&body),
-            Err(_) => readable = false,
-        }
-    }
-    let index = simulator.arrived(&asked.call);
-    let delay = asked.call.fault.as_ref().map_or(Duration::ZERO, FaultKind::delay);
+    let request = Arc::new(simulator.arrive(ApiRequest::read(request).await));
+    let delay = request.call.fault.as_ref().map_or(Duration::ZERO, FaultKind::delay);
     travel(simulator.half_latency() + delay).await;
-    let ending = simulator.carry_out(index, &asked, readable);
+    let reply = simulator.process(&request).await;
     travel(simulator.half_latency()).await;
-    ending.into_response().await
+    reply.into_response().await
 }
 
 /// Not even a yield where there is no way to go.
@@ -62,56 +60,107 @@ async fn travel(time: Duration) {
 }
 
 impl Simulator {
-    /// Carries a call out, in one moment, and settles its record.
-    fn carry_out(&self, index: usize, asked: &Asked, readable: bool) -> Ending {
+    fn arrive(&self, mut request: ApiRequest) -> ApiRequest {
         let mut state = self.state();
-        let fault = asked.call.fault.as_ref();
-        let instead = fault.and_then(|fault| fault.instead(&asked.call, state.config.contract));
-        let (ending, violations, changed) = if let Some(ending) = instead {
-            (ending, Vec::new(), None)
-        } else {
-            let Done { answer, violations, changed } = state.respond(asked, readable);
-            let ending = match fault {
-                Some(fault) => fault.spoil(answer),
-                None => Ending::Answer(answer),
-            };
-            (ending, violations, changed)
-        };
-        let answer = (asked.call.kind == CallKind::Update).then(|| ending.json().cloned()).flatten();
-        state.record.settle(index, Settlement { status: ending.status(), answer, violations, changed });
+        (request.call.account, request.call.identity) = state.identify(&request);
+        request.call.fault = state.faults.take(&request.call);
+        if request.call.fault == Some(FaultKind::Reset) {
+            request.call.body = Value::Null;
+        }
+        request.call.index = state.arrive(&request.call);
         drop(state);
-        self.stir();
-        ending
+        self.notify();
+        request
+    }
+
+    /// Carries a call out as its fault has it, and decides on the answer.
+    async fn process(&self, request: &Arc<ApiRequest>) -> Reply {
+        let reply = match &request.call.fault {
+            None => Reply::Answer(self.land(request)),
+            Some(FaultKind::LandsLate { milliseconds, hangs }) => {
+                drop(self.land_later(request, *milliseconds));
+                if *hangs { Reply::Hang } else { Reply::Reset }
+            }
+            Some(FaultKind::Repeated { milliseconds, answered }) => {
+                let first = self.land(request);
+                let second = self.land_later(request, *milliseconds);
+                Reply::Answer(match answered {
+                    Answered::First => first,
+                    Answered::Second => second.await.unwrap_or(first),
+                })
+            }
+            Some(fault) => match fault.instead(&request.call, self.config().contract) {
+                Some(reply) => reply,
+                None => fault.spoil(self.land(request)),
+            },
+        };
+        self.settle(request, reply)
+    }
+
+    /// Carries a call out, in one moment.
+    fn land(&self, request: &ApiRequest) -> Answer {
+        let answer = self.state().respond(request);
+        self.notify();
+        answer
+    }
+
+    /// Carries a call out later, whether or not its caller is still there by then.
+    fn land_later(&self, request: &Arc<ApiRequest>, milliseconds: u64) -> JoinHandle<Answer> {
+        let (simulator, request) = (self.clone(), request.clone());
+        let time = Instant::now() + Duration::from_millis(milliseconds);
+        tokio::spawn(async move {
+            tokio::time::sleep_until(time).await;
+            simulator.land(&request)
+        })
+    }
+
+    fn settle(&self, request: &ApiRequest, reply: Reply) -> Reply {
+        let mut state = self.state();
+        let is_write = matches!(request.call.kind, CallKind::Create | CallKind::Update);
+        let answer = reply.json().filter(|_| is_write).cloned();
+        state.record.settle(request.call.index, reply.status(), answer);
+        let now = state.now();
+        drop(state);
+        self.notify();
+        if request.call.fault == Some(FaultKind::WithoutDate) { reply } else { reply.with_date(now) }
     }
 }
 
 impl State {
-    fn respond(&mut self, asked: &Asked, readable: bool) -> Done {
-        let without = |answer| Done { answer, violations: Vec::new(), changed: None };
-        if !readable {
-            return without(self.refuse(&Refusal(413, "the body could not be read, or is too large".to_owned())));
+    fn respond(&mut self, request: &ApiRequest) -> Answer {
+        if !request.is_readable {
+            return self.refuse(&Refusal(413, "the body could not be read, or is too large".to_owned()));
         }
-        if let Some(answer) = self.not_offered(asked) {
-            return without(answer);
+        if let Some(answer) = self.not_offered(request) {
+            return answer;
         }
-        if self.over_quota() {
+        let account = request.call.account.as_deref();
+        if self.is_over_quota(account) {
             let answer = self.refuse(&Refusal(429, "the account is over its quota".to_owned()));
-            return without(answer.with_retry_after(self.config.quota_retry_after.as_deref()));
+            return answer.with_retry_after(self.config.quota_of(account.unwrap_or_default()).1);
         }
-        self.call(asked).unwrap_or_else(|refusal| without(self.refuse(&refusal)))
+        match self.carry_out(request) {
+            Ok(CarriedOut { answer, landing }) => {
+                let now = self.now();
+                self.record.land(request.call.index, now, landing);
+                answer
+            }
+            Err(refusal) => self.refuse(&refusal),
+        }
     }
 
-    fn call(&mut self, asked: &Asked) -> Result<Done, Refusal> {
-        if asked.call.kind == CallKind::Token {
-            return self.exchange(asked).map(Done::of);
+    fn carry_out(&mut self, request: &ApiRequest) -> Result<CarriedOut, Refusal> {
+        if request.call.kind == CallKind::Token {
+            return self.exchange(request).map(CarriedOut::of);
         }
-        let token = self.authorize(&asked.call)?;
-        match asked.call.kind {
-            CallKind::Get => self.get(asked).map(Done::of),
-            CallKind::List => self.list(asked).map(Done::of),
-            CallKind::Create => self.create(asked, &token).map(Done::of),
-            CallKind::Delete => self.delete(asked).map(Done::of),
-            _ => self.update(asked, &token),
+        let caller = self.authorize(&request.call)?;
+        match request.call.kind {
+            CallKind::Get => self.get(request, &caller).map(CarriedOut::of),
+            CallKind::List => self.list(request, &caller).map(CarriedOut::of),
+            CallKind::ListClients => self.list_clients(request, &caller).map(CarriedOut::of),
+            CallKind::Create => self.create(request, &caller),
+            CallKind::Delete => self.delete(request, &caller).map(CarriedOut::of),
+            _ => self.update(request, &caller),
         }
     }
 
@@ -121,8 +170,8 @@ impl State {
     }
 }
 
-impl Done {
+impl CarriedOut {
     fn of(answer: Answer) -> Self {
-        Self { answer, violations: Vec::new(), changed: None }
+        Self { answer, landing: Landing::default() }
     }
 }

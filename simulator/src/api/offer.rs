@@ -2,23 +2,24 @@
 
 use axum::http::{StatusCode, header};
 
-use super::{Answer, Asked};
+use super::{Answer, ApiRequest};
 use crate::config::{Contract, Reading};
 use crate::record::CallKind;
 use crate::state::State;
 
 impl State {
     /// The answer to a call that is not offered.
-    pub(super) fn not_offered(&self, asked: &Asked) -> Option<Answer> {
+    pub(super) fn not_offered(&self, request: &ApiRequest) -> Option<Answer> {
         match self.config.contract {
-            Contract::Full => self.not_offered_in_full(asked.call.kind, asked.call.client.is_some()),
-            Contract::Openapi => not_documented(asked.call.kind, asked.call.credential.is_some()),
+            Contract::Full => self.not_offered_in_full(request),
+            Contract::Openapi => not_documented(request.call.kind, request.call.credential.is_some()),
         }
     }
 
-    fn not_offered_in_full(&self, kind: CallKind, known_path: bool) -> Option<Answer> {
+    fn not_offered_in_full(&self, request: &ApiRequest) -> Option<Answer> {
+        let is_known_path = request.call.client.is_some() || request.call.path == "/v1/clients";
         let error = |status, message| Some(Answer::error(Contract::Full, status, message));
-        match kind {
+        match request.call.kind {
             CallKind::Get | CallKind::List => match self.config.reading {
                 Reading::Offered => None,
                 Reading::MethodNotAllowed => error(StatusCode::METHOD_NOT_ALLOWED, "reading is not allowed"),
@@ -26,9 +27,9 @@ impl State {
                 Reading::Forbidden => error(StatusCode::FORBIDDEN, "reading is not permitted"),
                 Reading::NotFoundHtml => Some(Answer::html(StatusCode::NOT_FOUND)),
             },
-            CallKind::Other if known_path => error(StatusCode::METHOD_NOT_ALLOWED, "there is no such method here"),
+            CallKind::Other if is_known_path => error(StatusCode::METHOD_NOT_ALLOWED, "there is no such method here"),
             CallKind::Other => Some(Answer::html(StatusCode::NOT_FOUND)),
-            CallKind::Create | CallKind::Update | CallKind::Delete | CallKind::Token => None,
+            CallKind::Create | CallKind::Update | CallKind::Delete | CallKind::ListClients | CallKind::Token => None,
         }
     }
 }

@@ -1,14 +1,18 @@
 //! Requests, taken apart.
 
+use axum::body::{self, Body};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, Method, Request, header};
 use bytes::Bytes;
 use serde_json::Value;
 
 use crate::record::{Call, CallKind};
+use crate::store::Ids;
 
-/// A request as the calls want it.
-pub(crate) struct Asked {
+const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+/// A request of the API.
+pub(crate) struct ApiRequest {
     /// What goes on record.
     pub call: Call,
     /// The query, decoded.
@@ -17,11 +21,23 @@ pub(crate) struct Asked {
     pub says_json: bool,
     /// The body, if it is JSON.
     pub json: Option<Value>,
+    /// Whether the body could be read.
+    pub is_readable: bool,
 }
 
-impl Asked {
-    /// What is known before the body is read.
-    pub fn from_head(head: &Parts) -> Self {
+impl ApiRequest {
+    /// Reads a request whole.
+    pub async fn read(request: Request<Body>) -> Self {
+        let (head, body) = request.into_parts();
+        let mut request = Self::from_head(&head);
+        match body::to_bytes(body, MAX_BODY_BYTES).await {
+            Ok(body) => request.set_body(&body),
+            Err(_) => request.is_readable = false,
+        }
+        request
+    }
+
+    fn from_head(head: &Parts) -> Self {
         let (method, path) = (&head.method, head.uri.path());
         let (kind, client, credential) = kind_of(method, path);
         let query = head.uri.query().unwrap_or_default();
@@ -41,17 +57,26 @@ impl Asked {
             user_agent: text(&head.headers, header::USER_AGENT),
             ..Call::default()
         };
-        Self { call, query, says_json: says_json(&head.headers), json: None }
+        Self { call, query, says_json: says_json(&head.headers), json: None, is_readable: true }
     }
 
-    /// What the body tells.
-    pub fn take_body(&mut self, body: &Bytes) {
+    fn set_body(&mut self, body: &Bytes) {
         self.json = serde_json::from_slice(body).ok();
         self.call.body = match &self.json {
             Some(json) => json.clone(),
             None if body.is_empty() => Value::Null,
             None => String::from_utf8_lossy(body).into(),
         };
+    }
+
+    /// The ids in the path; empty where it has none.
+    pub fn ids(&self) -> Ids {
+        (self.call.client.clone().unwrap_or_default(), self.call.credential.clone().unwrap_or_default())
+    }
+
+    /// A text in the body; empty where it has none.
+    pub fn text(&self, key: &str) -> &str {
+        self.json.as_ref().and_then(|body| body.get(key)).and_then(Value::as_str).unwrap_or_default()
     }
 
     /// The only value of a parameter of the query.
@@ -97,6 +122,7 @@ fn kind_of(method: &Method, path: &str) -> (CallKind, Option<String>, Option<Str
             };
             (kind, Some(client.to_owned()), None)
         }
+        ["v1", "clients"] if *method == Method::GET => (CallKind::ListClients, None, None),
         ["v1", "oauth", "token"] if *method == Method::POST => (CallKind::Token, None, None),
         _ => (CallKind::Other, None, None),
     }

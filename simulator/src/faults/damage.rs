@@ -12,6 +12,8 @@ pub(super) fn damage(fault: &FaultKind, answer: Answer) -> Answer {
         FaultKind::WrongShape => Payload::Json(json!([])),
         FaultKind::Huge { bytes } => Payload::Huge(*bytes),
         FaultKind::Unknown => each_credential(answer.body, from_the_future),
+        FaultKind::Without { fields } => each_credential(answer.body, |credential| remove(credential, fields)),
+        FaultKind::UnreadableEntry { index } => spoil_entry(answer.body, *index),
         FaultKind::BadName => each_credential(answer.body, |credential| credential["name"] = json!("string")),
         _ => answer.body,
     };
@@ -33,6 +35,20 @@ fn from_the_future(credential: &mut Value) {
     credential["sdkType"] = json!("EDGE");
     credential["rotationPolicy"] = json!({ "every": "90d", "owners": [{ "team": "unknown" }] });
     credential["etag"] = json!(17);
+}
+
+fn remove(credential: &mut Value, fields: &[String]) {
+    if let Some(object) = credential.as_object_mut() {
+        object.retain(|key, _| !fields.contains(key));
+    }
+}
+
+fn spoil_entry(body: Payload, index: usize) -> Payload {
+    let Payload::Json(mut value) = body else { return body };
+    if let Some(entry) = value.pointer_mut(&format!("/clientCredentials/{index}")) {
+        entry["displayName"] = json!({ "text": "not a string" });
+    }
+    Payload::Json(value)
 }
 
 /// Changes a credential, or all on a page; an error stays as it is.

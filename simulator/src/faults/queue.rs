@@ -56,6 +56,7 @@ impl Fault {
     fn matches(&self, call: &Call) -> bool {
         let same = |wanted: &Option<String>, got: &Option<String>| wanted.is_none() || wanted == got;
         self.kind.is_none_or(|kind| kind == call.kind)
+            && same(&self.account, &call.account)
             && same(&self.client, &call.client)
             && same(&self.credential, &call.credential)
     }
@@ -71,8 +72,9 @@ mod tests {
         Call { kind, client: Some("c".into()), credential: Some("k".into()), ..Call::default() }
     }
 
+    /// One update goes by, two are met, and nothing else is.
     #[test]
-    fn a_fault_lets_some_calls_get_away_and_ends() {
+    fn fault_skips_calls_and_ends() {
         let mut queue = Queue::default();
         queue.push(Fault::once(FaultKind::Reset).times(2).skip(1).on(CallKind::Update));
         let (read, update) = (call(CallKind::Get), call(CallKind::Update));
@@ -81,8 +83,9 @@ mod tests {
         assert!(queue.list().is_empty());
     }
 
+    /// It meets each call about its credential, and no other call.
     #[test]
-    fn a_fault_without_an_end_stays_until_it_is_taken_away() {
+    fn endless_fault_stays_until_removed() {
         let mut queue = Queue::default();
         let read = call(CallKind::Get);
         let id = queue.push(Fault::always(FaultKind::Hang).of_client("c").about("k"));
@@ -92,8 +95,9 @@ mod tests {
         assert!(queue.take(&read).is_none());
     }
 
+    /// Two faults fit: each call meets one of them.
     #[test]
-    fn the_oldest_fault_comes_first() {
+    fn oldest_fault_comes_first() {
         let mut queue = Queue::default();
         queue.push(Fault::once(FaultKind::Reset));
         queue.push(Fault::once(FaultKind::Hang));
@@ -101,8 +105,9 @@ mod tests {
         assert_eq!([queue.take(&read), queue.take(&read)], [Some(FaultKind::Reset), Some(FaultKind::Hang)]);
     }
 
+    /// As somebody writes it to the admin API.
     #[test]
-    fn a_fault_reads_well_in_json() {
+    fn fault_reads_well_in_json() {
         let text = r#"{"kind":"update","times":1,"what":{"status":{"code":429,"retryAfter":"2"}}}"#;
         let what = FaultKind::Status { code: 429, retry_after: Some("2".into()) };
         assert_eq!(serde_json::from_str::<Fault>(text).unwrap(), Fault::once(what).on(CallKind::Update));

@@ -33,9 +33,9 @@ pub struct Credential {
     pub updater: String,
 }
 
-/// What a body says about a credential. Nothing: it does not say.
+/// What a body says about a credential. `None`: it does not say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Draft {
+pub struct RequestedFields {
     /// `displayName`, which every body has.
     pub display_name: String,
     /// `environments`.
@@ -48,7 +48,7 @@ pub struct Draft {
     pub secret: Option<String>,
 }
 
-impl Draft {
+impl RequestedFields {
     /// The fields that the body says something about.
     pub fn fields(&self) -> Vec<Field> {
         Field::ALL.into_iter().filter(|field| self.says(*field)).collect()
@@ -71,17 +71,17 @@ impl Credential {
         Self { display_name: display_name.into(), ..Self::default() }
     }
 
-    /// Writes fields. One that the draft says nothing about is cleared, as protobuf's field masks have it (AIP-134).
+    /// Writes fields. One that the requested says nothing about is cleared, as protobuf's field masks have it (AIP-134).
     /// Tells whether any value changed.
-    pub fn update(&mut self, fields: &[Field], draft: &Draft) -> bool {
+    pub fn update(&mut self, fields: &[Field], requested: &RequestedFields) -> bool {
         let before = self.clone();
         for field in fields {
             match field {
-                Field::DisplayName => self.display_name.clone_from(&draft.display_name),
-                Field::Environments => self.environments = draft.environments.clone().unwrap_or_default(),
-                Field::Labels => self.labels = draft.labels.clone().unwrap_or_default(),
-                Field::SdkType => self.sdk_type = draft.sdk_type.clone().unwrap_or_default(),
-                Field::ClientSecret => self.secret = draft.secret.clone().unwrap_or_default(),
+                Field::DisplayName => self.display_name.clone_from(&requested.display_name),
+                Field::Environments => self.environments = requested.environments.clone().unwrap_or_default(),
+                Field::Labels => self.labels = requested.labels.clone().unwrap_or_default(),
+                Field::SdkType => self.sdk_type = requested.sdk_type.clone().unwrap_or_default(),
+                Field::ClientSecret => self.secret = requested.secret.clone().unwrap_or_default(),
             }
         }
         *self != before
@@ -102,26 +102,34 @@ mod tests {
         }
     }
 
+    /// The mask names one field; the body has others.
     #[test]
-    fn only_the_named_fields_change() {
+    fn only_named_fields_change() {
         let mut credential = full();
-        let draft = Draft { display_name: "New".into(), environments: Some(vec![]), ..Draft::default() };
-        assert!(credential.update(&[Field::Environments], &draft));
+        let requested =
+            RequestedFields { display_name: "New".into(), environments: Some(vec![]), ..RequestedFields::default() };
+        assert!(credential.update(&[Field::Environments], &requested));
         assert_eq!(credential, Credential { environments: vec![], ..full() });
     }
 
+    /// The mask names all; the body has the display name alone.
     #[test]
-    fn a_named_field_without_a_value_is_cleared() {
+    fn named_field_without_value_is_cleared() {
         let mut credential = full();
-        let draft = Draft { display_name: "New".into(), ..Draft::default() };
-        assert!(credential.update(&Field::ALL, &draft));
+        let requested = RequestedFields { display_name: "New".into(), ..RequestedFields::default() };
+        assert!(credential.update(&Field::ALL, &requested));
         assert_eq!(credential, Credential::named("New"));
     }
 
+    /// The values are those that are there.
     #[test]
-    fn writing_what_is_there_changes_nothing() {
+    fn writing_the_same_changes_nothing() {
         let mut credential = full();
-        let draft = Draft { display_name: "Old".into(), sdk_type: Some("BACKEND".into()), ..Draft::default() };
-        assert!(!credential.update(&[Field::DisplayName, Field::SdkType], &draft));
+        let requested = RequestedFields {
+            display_name: "Old".into(),
+            sdk_type: Some("BACKEND".into()),
+            ..RequestedFields::default()
+        };
+        assert!(!credential.update(&[Field::DisplayName, Field::SdkType], &requested));
     }
 }

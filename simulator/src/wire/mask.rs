@@ -22,15 +22,17 @@ pub(crate) fn read_mask(text: &str) -> Result<Vec<Field>, String> {
 mod tests {
     use super::*;
 
+    /// In the mask's own order.
     #[test]
-    fn snake_case_paths_are_read_in_order() {
+    fn snake_case_paths_are_read() {
         assert_eq!(read_mask("labels,display_name").unwrap(), [Field::Labels, Field::DisplayName]);
         let all = Field::ALL.map(Field::path).join(",");
         assert_eq!(read_mask(&all).unwrap(), Field::ALL);
     }
 
+    /// Empty, in camelCase, with a prefix, with a blank, a wildcard, a field that nobody may write.
     #[test]
-    fn anything_else_is_refused() {
+    fn other_paths_are_refused() {
         for mask in
             ["", ",", "labels,", "displayName", "client_credential.labels", "labels, sdk_type", "*", "name", "Labels"]
         {

@@ -8,7 +8,7 @@ use crate::config::{Config, Contract, LabelsShape};
 
 pub(crate) use mask::read_mask;
 pub(crate) use read::{read_body, unknown};
-pub(crate) use render::render;
+pub(crate) use render::{Shown, render, render_client};
 
 /// The shape of labels in answers. The `OpenAPI` knows arrays only.
 fn answered_labels(config: &Config) -> LabelsShape {

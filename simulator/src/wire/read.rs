@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::accepted_labels;
 use crate::config::{Config, Contract, LabelsShape};
-use crate::store::{Draft, Field, Ids};
+use crate::store::{Field, Ids, RequestedFields};
 
 const SDK_TYPES: [&str; 3] = ["SDK_TYPE_UNSPECIFIED", "BACKEND", "FRONTEND"];
 
@@ -14,13 +14,17 @@ const SDK_TYPES: [&str; 3] = ["SDK_TYPE_UNSPECIFIED", "BACKEND", "FRONTEND"];
 ///
 /// # Errors
 /// A message for whoever sent it.
-pub(crate) fn read_body(config: &Config, body: &Value, ids: Option<&Ids>) -> Result<Draft, String> {
+pub(crate) fn read_body(config: &Config, body: &Value, ids: Option<&Ids>) -> Result<RequestedFields, String> {
     let body = body.as_object().ok_or("the body is not a JSON object")?;
     refuse_unknown(config, body)?;
     check_name(body, ids)?;
-    Ok(Draft {
+    let secret = value(body, Field::ClientSecret).map(secret).transpose()?;
+    if ids.is_none() && secret.is_some() {
+        return Err("clientSecret: the server chooses it".to_owned());
+    }
+    Ok(RequestedFields {
         display_name: display_name(body)?,
-        secret: value(body, Field::ClientSecret).map(secret).transpose()?,
+        secret,
         environments: value(body, Field::Environments).map(environments).transpose()?,
         labels: value(body, Field::Labels).map(|labels| read_labels(config, labels)).transpose()?,
         sdk_type: value(body, Field::SdkType).map(sdk_type).transpose()?,
@@ -122,25 +126,28 @@ mod tests {
         ("c".into(), "k".into())
     }
 
+    /// With the name of the other form, which is the same name.
     #[test]
-    fn a_full_body_is_read() {
+    fn full_body_is_read() {
         let body = json!({
             "name": "clients/c/clientCredentials/k", "displayName": "A", "clientSecret": {"secret": "s"},
             "environments": ["e"], "labels": {"a": "b"}, "sdkType": "FRONTEND",
         });
-        let draft = read_body(&Config::default(), &body, Some(&ids())).unwrap();
-        assert_eq!(draft.fields(), Field::ALL);
-        assert_eq!(draft.secret.as_deref(), Some("s"));
+        let requested = read_body(&Config::default(), &body, Some(&ids())).unwrap();
+        assert_eq!(requested.fields(), Field::ALL);
+        assert_eq!(requested.secret.as_deref(), Some("s"));
     }
 
+    /// As in the JSON of protobuf.
     #[test]
     fn null_is_absent() {
-        let draft = read_body(&Config::default(), &json!({"displayName": "A", "labels": null}), None).unwrap();
-        assert_eq!(draft.fields(), [Field::DisplayName]);
+        let requested = read_body(&Config::default(), &json!({"displayName": "A", "labels": null}), None).unwrap();
+        assert_eq!(requested.fields(), [Field::DisplayName]);
     }
 
+    /// Wrong types, unknown fields, fields that only the server writes.
     #[test]
-    fn what_is_not_documented_is_refused() {
+    fn undocumented_bodies_are_refused() {
         for body in [
             json!([]),
             json!("text"),
@@ -169,8 +176,9 @@ mod tests {
         }
     }
 
+    /// Labels as an object, as a list, and either.
     #[test]
-    fn labels_are_accepted_in_the_configured_shape_only() {
+    fn labels_are_read_as_configured() {
         let object = json!({"displayName": "A", "labels": {"a": "b"}});
         let array = json!({"displayName": "A", "labels": [{"a": "b"}, {"c": "d"}]});
         let accepts =
@@ -185,8 +193,9 @@ mod tests {
         assert_eq!(read_body(&openapi, &array, None).unwrap().labels.unwrap().len(), 2);
     }
 
+    /// The server assigns names.
     #[test]
-    fn the_server_assigns_names() {
+    fn create_with_a_name_is_refused() {
         let body = json!({"displayName": "A", "name": "clients/c/credentials/k"});
         assert!(read_body(&Config::default(), &body, None).is_err());
     }

@@ -4,17 +4,31 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::answered_labels;
-use crate::config::{Config, Contract, LabelsShape, NameForm, Secrets};
-use crate::store::{Credential, Ids};
+use crate::config::{Config, Contract, LabelsShape, NameForm, SecretField, Secrets};
+use crate::store::{Client, Credential, Ids};
 
-/// A credential as it is answered; the secret is in it where it always is (`created`), or where the configuration says so.
-pub(crate) fn render(ids: &Ids, credential: &Credential, config: &Config, created: bool) -> Value {
+/// What a credential is an answer to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// A GET or a LIST.
+    Read,
+    /// A POST.
+    Create,
+    /// A PATCH.
+    Update,
+}
+
+/// A credential as it is answered.
+pub(crate) fn render(ids: &Ids, credential: &Credential, config: &Config, shown: Shown) -> Value {
     let mut answer = Map::new();
     let mut put = |key: &str, value: Value| answer.insert(key.to_owned(), value);
     put("name", json!(name(ids, config)));
     put("displayName", json!(credential.display_name));
-    if !credential.secret.is_empty() && (created || config.secrets == Secrets::Returned) {
-        put("clientSecret", json!({ "secret": credential.secret }));
+    if !credential.secret.is_empty() && is_returned(config.secrets, shown) {
+        match (config.secret_field, shown) {
+            (SecretField::TopLevel, Shown::Create) => put("secret", json!(credential.secret)),
+            _ => put("clientSecret", json!({ "secret": credential.secret })),
+        };
     }
     put("environments", json!(credential.environments));
     put("labels", labels(credential, config));
@@ -31,10 +45,34 @@ pub(crate) fn render(ids: &Ids, credential: &Credential, config: &Config, create
     ];
     for (key, at) in times {
         if let Some(at) = at {
-            put(key, time(at, config));
+            put(key, time(at, config, shown));
         }
     }
     Value::Object(answer)
+}
+
+fn is_returned(secrets: Secrets, shown: Shown) -> bool {
+    match secrets {
+        Secrets::Returned => true,
+        Secrets::Withheld => shown == Shown::Create,
+        Secrets::Never => false,
+    }
+}
+
+/// A client as LIST shows it, with the last use of any of its credentials.
+pub(crate) fn render_client(id: &str, client: &Client, last_seen: Option<Timestamp>) -> Value {
+    let mut answer = json!({
+        "name": format!("clients/{id}"),
+        "displayName": client.display_name,
+        "labels": client.labels,
+        "owner": client.owner,
+    });
+    for (key, at) in [("lastSeenTime", last_seen), ("deleteTime", client.delete_time)] {
+        if let Some(at) = at {
+            answer[key] = json!(format!("{at:.6}"));
+        }
+    }
+    answer
 }
 
 fn name((client, credential): &Ids, config: &Config) -> String {
@@ -53,9 +91,10 @@ fn labels(credential: &Credential, config: &Config) -> Value {
     }
 }
 
-fn time(at: Timestamp, config: &Config) -> Value {
+fn time(at: Timestamp, config: &Config, shown: Shown) -> Value {
+    let digits = if shown == Shown::Read { config.read_time_digits } else { config.write_time_digits };
     match (config.contract, config.timestamp_fields) {
-        (Contract::Full, _) => json!(format!("{at:.6}")),
+        (Contract::Full, _) => json!(format!("{at:.0$}", usize::from(digits.min(9)))),
         (Contract::Openapi, false) => json!({}),
         (Contract::Openapi, true) => json!({ "seconds": at.as_second(), "nanos": at.subsec_nanosecond() }),
     }
@@ -77,11 +116,12 @@ mod tests {
             create_time: Some(Timestamp::UNIX_EPOCH),
             ..Credential::named("A")
         };
-        render(&("c".into(), "k".into()), &credential, config, false)
+        render(&("c".into(), "k".into()), &credential, config, Shown::Read)
     }
 
+    /// The form of recorded payloads, with the secret withheld, as documented.
     #[test]
-    fn the_default_is_that_of_recorded_payloads_with_the_secret_withheld() {
+    fn default_answer_is_as_recorded() {
         assert_eq!(
             shown(&Config::default()),
             json!({
@@ -92,8 +132,9 @@ mod tests {
         );
     }
 
+    /// Labels as a list, names of the other form, the secret in every answer.
     #[test]
-    fn shapes_follow_the_configuration() {
+    fn answers_follow_the_configuration() {
         let config = Config {
             labels: LabelsShape::Array,
             names: NameForm::ClientCredentials,
@@ -106,8 +147,9 @@ mod tests {
         assert_eq!(answer["clientSecret"], json!({"secret": "s"}));
     }
 
+    /// As a server that is generated from the document answers them.
     #[test]
-    fn the_openapi_contract_shows_times_as_objects_and_labels_as_a_list() {
+    fn openapi_answers_times_as_objects() {
         let mut config = Config { contract: Contract::Openapi, ..Config::default() };
         let answer = shown(&config);
         assert_eq!((&answer["updateTime"], &answer["labels"]), (&json!({}), &json!([{"a": "b"}, {"c": "d"}])));

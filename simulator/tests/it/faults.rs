@@ -19,8 +19,9 @@ async fn update_under(what: FaultKind) -> (Simulator, Answer, bool) {
     (simulator, answer, written)
 }
 
+/// With Retry-After or without, in the words of google.rpc.Status.
 #[tokio::test]
-async fn a_status_comes_instead_of_the_write_with_retry_after_or_without() {
+async fn status_fault_replaces_the_write() {
     let (_, answer, written) = update_under(FaultKind::Status { code: 429, retry_after: Some("7".into()) }).await;
     assert_eq!((answer.status, answer.header("retry-after"), written), (429, Some("7"), false));
     for (code, rpc) in [(401, 16), (403, 7), (404, 5), (409, 10), (429, 8), (500, 13), (503, 14), (504, 4)] {
@@ -30,16 +31,18 @@ async fn a_status_comes_instead_of_the_write_with_retry_after_or_without() {
     }
 }
 
+/// The token and the body stand in the message.
 #[tokio::test]
-async fn a_refusal_can_repeat_what_was_sent() {
+async fn echo_fault_repeats_what_was_sent() {
     let (_, answer, written) = update_under(FaultKind::Echo { code: 400 }).await;
     assert_eq!((answer.status, written), (400, false));
     let message = answer.json()["message"].as_str().unwrap().to_owned();
     assert!(message.contains("test-token") && message.contains(r#"{"displayName":"New"}"#), "{message}");
 }
 
+/// A page of a proxy, and no body at all.
 #[tokio::test]
-async fn html_and_empty_answers_come_instead_of_the_write() {
+async fn html_and_empty_faults_replace_the_write() {
     let (_, html, written) = update_under(FaultKind::Html { code: 502 }).await;
     assert!(html.header("content-type").unwrap().starts_with("text/html"));
     assert_eq!((html.status, html.body.starts_with(b"<html>"), written), (502, true, false));
@@ -47,8 +50,9 @@ async fn html_and_empty_answers_come_instead_of_the_write() {
     assert_eq!((empty.status, empty.body.len(), written), (200, 0, false));
 }
 
+/// The caller cannot tell which.
 #[tokio::test]
-async fn a_reset_comes_before_the_write_or_after_it() {
+async fn reset_comes_before_or_after_the_write() {
     let (simulator, answer, written) = update_under(FaultKind::Reset).await;
     assert_eq!((answer.reset, written), (true, false));
     assert_eq!(simulator.calls()[0].body, Value::Null);
@@ -57,8 +61,9 @@ async fn a_reset_comes_before_the_write_or_after_it() {
     assert_eq!(simulator.stats().unanswered, 1);
 }
 
+/// It lasts until the caller leaves, and the next call is answered.
 #[tokio::test(start_paused = true)]
-async fn a_hang_lasts_until_the_caller_leaves_before_the_write_or_after_it() {
+async fn hang_comes_before_or_after_the_write() {
     for (what, written) in [(FaultKind::Hang, "Checkout"), (FaultKind::HangAfter, "New")] {
         let simulator = simulator(Config::default());
         simulator.fault(Fault::once(what));
@@ -75,6 +80,7 @@ async fn call_again(simulator: &Simulator) -> u16 {
     call(simulator, "GET", ITEM, None).await.status
 }
 
+/// The write is done, and its answer is of no use.
 #[tokio::test]
 async fn damaged_answers_follow_the_write() {
     let (_, broken, written) = update_under(FaultKind::BrokenJson).await;
@@ -88,8 +94,9 @@ async fn damaged_answers_follow_the_write() {
     assert_eq!((name.json()["name"].clone(), written), (json!("string"), true));
 }
 
+/// Of a GET, and in each entry of a page.
 #[tokio::test]
-async fn fields_of_the_future_show_in_single_answers_and_on_pages() {
+async fn unknown_fields_show_in_every_answer() {
     let simulator = simulator(Config::default());
     simulator.fault(Fault::always(FaultKind::Unknown));
     let single = call(&simulator, "GET", ITEM, None).await.json();
@@ -100,8 +107,9 @@ async fn fields_of_the_future_show_in_single_answers_and_on_pages() {
     }
 }
 
+/// The answer is a success, and the other field is written.
 #[tokio::test]
-async fn a_field_that_is_not_taken_is_answered_with_success_and_its_old_value() {
+async fn field_not_applied_keeps_its_value() {
     let simulator = simulator(Config::default());
     simulator.fault(Fault::always(FaultKind::NotTaken { fields: vec!["labels".into()] }));
     let body = json!({"displayName": "New", "labels": {}});
@@ -111,8 +119,9 @@ async fn a_field_that_is_not_taken_is_answered_with_success_and_its_old_value() 
     assert_eq!(answer.json()["displayName"], "New");
 }
 
+/// Three seconds beside the usual ten milliseconds.
 #[tokio::test(start_paused = true)]
-async fn a_slow_call_takes_that_much_longer() {
+async fn slow_fault_adds_to_latency() {
     let simulator = simulator(Config { latency_milliseconds: 10, ..Config::default() });
     simulator.fault(Fault::once(FaultKind::Slow { milliseconds: 3_000 }));
     let start = tokio::time::Instant::now();
@@ -120,8 +129,9 @@ async fn a_slow_call_takes_that_much_longer() {
     assert_eq!(start.elapsed(), Duration::from_millis(3_010));
 }
 
+/// And no other call does.
 #[tokio::test]
-async fn the_token_call_meets_faults_too() {
+async fn token_call_meets_faults() {
     let simulator = simulator(Config::default());
     simulator.fault(Fault::always(FaultKind::status(503)).on(CallKind::Token));
     assert_eq!(call(&simulator, "POST", "/v1/oauth/token", Some(json!({}))).await.status, 503);
@@ -130,8 +140,9 @@ async fn the_token_call_meets_faults_too() {
     assert_eq!(call(&simulator, "POST", "/v1/oauth/token", Some(json!({}))).await.status, 400);
 }
 
+/// The call that is waited for comes, or it does not come within the hour.
 #[tokio::test(start_paused = true)]
-async fn waiting_ends_with_the_call_or_with_the_time() {
+async fn waiting_ends_with_call_or_time() {
     let simulator = simulator(Config { latency_milliseconds: 100, ..Config::default() });
     let hour = Duration::from_hours(1);
     let (waited, _) =

@@ -24,8 +24,9 @@ async fn updates(simulator: &Simulator, labels: Value, none: Value) -> Vec<Value
     answers
 }
 
+/// Updates of all kinds and their answers, held against the vendor's document.
 #[tokio::test]
-async fn under_the_openapi_contract_answers_and_requests_are_the_document_s_to_the_letter() {
+async fn openapi_contract_follows_document_to_the_letter() {
     for timestamp_fields in [false, true] {
         for secrets in [Secrets::Withheld, Secrets::Returned] {
             let config = Config { contract: Contract::Openapi, timestamp_fields, secrets, ..Config::default() };
@@ -40,8 +41,9 @@ async fn under_the_openapi_contract_answers_and_requests_are_the_document_s_to_t
     }
 }
 
+/// In labels and times, and nowhere else.
 #[tokio::test]
-async fn in_full_they_depart_from_the_document_where_it_is_known_to_be_wrong_and_nowhere_else() {
+async fn full_contract_departs_where_document_errs() {
     for (labels, names) in
         [(LabelsShape::Object, NameForm::Credentials), (LabelsShape::Array, NameForm::ClientCredentials)]
     {
@@ -60,8 +62,9 @@ async fn in_full_they_depart_from_the_document_where_it_is_known_to_be_wrong_and
     }
 }
 
+/// Each wrong in one field.
 #[tokio::test]
-async fn the_check_finds_what_is_wrong_with_an_answer() {
+async fn check_rejects_wrong_answers() {
     let simulator = simulator(Config::default());
     let good = patch(&simulator, "display_name", json!({"displayName": "A"})).await.json();
     for (key, value) in [
@@ -80,8 +83,9 @@ async fn the_check_finds_what_is_wrong_with_an_answer() {
     assert!(check_answer(&without, Strictness::AsRecorded).is_err());
 }
 
+/// A wrong mask, a wrong body, a parameter and a method that are not documented.
 #[tokio::test]
-async fn the_check_finds_what_is_wrong_with_a_request() {
+async fn check_rejects_wrong_requests() {
     let simulator = simulator(Config::default());
     patch(&simulator, "displayName", json!({"displayName": "A"})).await;
     patch(&simulator, "labels", json!({"labels": {}})).await;

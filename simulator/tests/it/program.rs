@@ -27,10 +27,12 @@ fn state_file(text: &str) -> tempfile::NamedTempFile {
     file
 }
 
+/// It tells its address, and flags are added to what the file says.
 #[tokio::test]
-async fn it_tells_its_address_serves_its_file_and_stops_on_sigterm() {
+async fn program_serves_its_file_until_sigterm() {
     let file = state_file(
-        "config: {names: clientCredentials}\n\
+        "config: {names: clientCredentials, accounts: {shop: {tokens: {shop-token: {}}}}}\n\
+         clients:\n- {client: d, value: {displayName: D}, account: shop}\n\
          credentials:\n- {client: c, credential: k, value: {displayName: From the file, environments: [production]}}\n",
     );
     let path = file.path().to_str().unwrap();
@@ -42,6 +44,9 @@ async fn it_tells_its_address_serves_its_file_and_stops_on_sigterm() {
 
     let _ = rustls::crypto::ring::default_provider().install_default();
     let get = reqwest::Client::new().get(format!("{url}/v1/clients/c/credentials/k")).bearer_auth("another");
+    let clients = reqwest::Client::new().get(format!("{url}/v1/clients")).bearer_auth("shop-token");
+    let clients = clients.send().await.unwrap().text().await.unwrap();
+    assert!(clients.contains(r#""name":"clients/d""#) && !clients.contains("clients/c"), "{clients}");
     let answer = get.send().await.unwrap().bytes().await.unwrap();
     let answer: serde_json::Value = serde_json::from_slice(&answer).unwrap();
     assert_eq!(answer["displayName"], "From the file");
@@ -52,8 +57,9 @@ async fn it_tells_its_address_serves_its_file_and_stops_on_sigterm() {
     assert_eq!(process.0.wait().unwrap().code(), Some(0));
 }
 
+/// With one line that names the argument.
 #[test]
-fn what_it_cannot_use_is_one_line_and_exit_code_2() {
+fn unusable_arguments_exit_with_code_2() {
     let broken = state_file("credentials: [{client: c}]\n");
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();

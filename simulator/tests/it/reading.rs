@@ -12,8 +12,9 @@ fn names(page: &Value) -> Vec<&str> {
     page["clientCredentials"].as_array().unwrap().iter().map(|it| it["displayName"].as_str().unwrap()).collect()
 }
 
+/// Four credentials on pages of two, and of one on request.
 #[tokio::test]
-async fn pages_follow_each_other_and_are_no_larger_than_allowed() {
+async fn pages_are_complete_and_bounded() {
     let simulator = simulator(Config { max_page_size: 2, ..Config::default() });
     for id in ["l", "m", "n"] {
         simulator.put("c", id, Credential::named(id));
@@ -28,6 +29,7 @@ async fn pages_follow_each_other_and_are_no_larger_than_allowed() {
     assert_eq!(names(&small), ["Checkout"]);
 }
 
+/// A size that is none, a token that was guessed, a parameter that nobody knows.
 #[tokio::test]
 async fn wrong_paging_is_refused() {
     let simulator = simulator(Config::default());
@@ -36,8 +38,9 @@ async fn wrong_paging_is_refused() {
     }
 }
 
+/// Reading is refused in each way; PATCH goes on.
 #[tokio::test]
-async fn reading_can_be_taken_away_and_writing_stays() {
+async fn writes_work_where_reads_are_refused() {
     for (reading, status) in [
         (Reading::MethodNotAllowed, 405),
         (Reading::NotImplemented, 501),
@@ -54,8 +57,9 @@ async fn reading_can_be_taken_away_and_writing_stays() {
     }
 }
 
+/// Withheld from reads by default, returned when configured.
 #[tokio::test]
-async fn secrets_come_back_where_it_says_so_and_always_from_create() {
+async fn secret_returns_from_create_or_always() {
     let simulator = simulator(Config::default());
     assert_eq!(call(&simulator, "GET", ITEM, None).await.json().get("clientSecret"), None);
     let created = call(&simulator, "POST", LIST, Some(json!({"displayName": "New"}))).await.json();
@@ -64,8 +68,9 @@ async fn secrets_come_back_where_it_says_so_and_always_from_create() {
     assert_eq!(call(&simulator, "GET", ITEM, None).await.json()["clientSecret"], json!({"secret": "s3cret"}));
 }
 
+/// It is found under the name that the server gave, until it is deleted.
 #[tokio::test]
-async fn the_server_assigns_names_and_deletes_what_it_is_told_to() {
+async fn created_credential_can_be_deleted() {
     let simulator = simulator(Config::default());
     let created = call(&simulator, "POST", LIST, Some(json!({"displayName": "New"}))).await.json();
     let uri = format!("/v1/{}", created["name"].as_str().unwrap());
@@ -75,8 +80,9 @@ async fn the_server_assigns_names_and_deletes_what_it_is_told_to() {
     assert_eq!(call(&simulator, "GET", &uri, None).await.status, 404);
 }
 
+/// Somebody else writes: who and when show. An application uses it: one time moves.
 #[tokio::test]
-async fn a_foreign_edit_shows_and_being_seen_moves_nothing_else() {
+async fn foreign_edit_moves_more_than_use() {
     let simulator = simulator(Config::default());
     let before = call(&simulator, "GET", ITEM, None).await.json();
     assert_eq!(before.get("lastSeenTime"), None);
@@ -91,8 +97,9 @@ async fn a_foreign_edit_shows_and_being_seen_moves_nothing_else() {
     assert!(!simulator.edit("c", "none", |_| ()));
 }
 
+/// By its time, or because it was revoked; a wrong exchange gives none.
 #[tokio::test(start_paused = true)]
-async fn tokens_are_exchanged_and_end() {
+async fn exchanged_token_ends() {
     let simulator = simulator(Config { token_seconds: 60, ..Config::default() });
     let exchange = async |body: Value| call_as(&simulator, None, "POST", "/v1/oauth/token", Some(body)).await;
     let pair =
@@ -119,8 +126,9 @@ async fn tokens_are_exchanged_and_end() {
     assert_eq!(exchange(with("scope", "all")).await.status, 400);
 }
 
+/// Three calls a second; the next second has three again.
 #[tokio::test(start_paused = true)]
-async fn the_quota_holds_for_each_second() {
+async fn quota_holds_for_each_second() {
     let config = Config { quota: Some(3), quota_retry_after: Some("1".into()), ..Config::default() };
     let simulator = simulator(config);
     for expected in [200, 200, 200, 429, 429] {
@@ -132,16 +140,18 @@ async fn the_quota_holds_for_each_second() {
     assert_eq!(call(&simulator, "GET", ITEM, None).await.status, 200);
 }
 
+/// Half before the work, half after it.
 #[tokio::test(start_paused = true)]
-async fn latency_is_tokio_s_time() {
+async fn latency_is_in_simulated_time() {
     let simulator = simulator(Config { latency_milliseconds: 50, ..Config::default() });
     let start = tokio::time::Instant::now();
     assert_eq!(call(&simulator, "GET", ITEM, None).await.status, 200);
     assert_eq!(start.elapsed(), Duration::from_millis(50));
 }
 
+/// To the byte, at the same times.
 #[tokio::test(start_paused = true)]
-async fn the_same_calls_get_the_same_answers() {
+async fn same_calls_get_the_same_answers() {
     let run = async || {
         let simulator = simulator(Config::default());
         let mut answers = Vec::new();

@@ -29,8 +29,9 @@ async fn raw_get(running: &Running) -> Result<String, ErrorKind> {
     tokio::time::timeout(DEADLINE, exchange).await.unwrap().map_err(|error: std::io::Error| error.kind())
 }
 
+/// Two megabytes, on a connection that closes afterwards.
 #[tokio::test]
-async fn answers_arrive_whole_before_the_connection_closes() {
+async fn large_answer_arrives_whole() {
     let running = serving().await;
     running.sim.fault(Fault::once(FaultKind::Huge { bytes: 2_000_000 }));
     let answer = raw_get(&running).await.unwrap();
@@ -40,8 +41,9 @@ async fn answers_arrive_whole_before_the_connection_closes() {
     running.stop().await;
 }
 
+/// Not a connection that is closed in good order.
 #[tokio::test]
-async fn a_reset_is_one_on_the_wire() {
+async fn reset_is_one_on_the_wire() {
     let running = serving().await;
     for what in [FaultKind::Reset, FaultKind::ResetAfter] {
         running.sim.fault(Fault::once(what));
@@ -50,8 +52,9 @@ async fn a_reset_is_one_on_the_wire() {
     assert!(raw_get(&running).await.is_ok());
 }
 
+/// And leaves nothing behind that the next call would notice.
 #[tokio::test]
-async fn a_hang_ends_when_the_caller_leaves() {
+async fn hang_ends_when_caller_leaves() {
     let running = serving().await;
     running.sim.fault(Fault::once(FaultKind::Hang));
     let get = tokio::time::timeout(DEADLINE, raw_get(&running));
@@ -64,8 +67,9 @@ async fn a_hang_ends_when_the_caller_leaves() {
     assert!(raw_get(&running).await.is_ok());
 }
 
+/// The address stays taken, and what changed meanwhile shows afterwards.
 #[tokio::test]
-async fn an_outage_refuses_connections_and_keeps_the_state() {
+async fn outage_refuses_connections_and_keeps_state() {
     let mut running = serving().await;
     let url = running.url();
     assert!(raw_get(&running).await.is_ok());
@@ -88,8 +92,9 @@ async fn an_outage_refuses_connections_and_keeps_the_state() {
     );
 }
 
+/// The listener first.
 #[tokio::test]
-async fn the_server_ends_when_it_is_dropped() {
+async fn dropped_server_closes_its_connections() {
     let running = serving().await;
     let address = running.address();
     let mut open = TcpStream::connect(address).await.unwrap();
@@ -121,8 +126,9 @@ impl Admin {
     }
 }
 
+/// Credentials and calls over HTTP, for tests in other processes.
 #[tokio::test]
-async fn the_controls_work_over_http_and_are_no_calls() {
+async fn admin_requests_are_not_recorded() {
     let admin = Admin::start().await;
     let path = "/admin/credentials/c/k";
     assert_eq!(admin.ask("PUT", path, Some(json!({"displayName": "A", "labels": {"a": "b", "c": "d"}}))).await.0, 204);
@@ -150,8 +156,9 @@ async fn the_controls_work_over_http_and_are_no_calls() {
     assert_eq!(admin.ask("DELETE", path, None).await.0, 404);
 }
 
+/// Each takes effect with the next call; a wrong one is refused.
 #[tokio::test]
-async fn faults_tokens_and_configuration_can_be_changed_over_http() {
+async fn admin_changes_faults_tokens_and_config() {
     let admin = Admin::start().await;
     admin.0.sim.put("c", "k", Credential::named("A"));
     let fault = json!({"kind": "get", "what": {"status": {"code": 503}}});
@@ -175,4 +182,27 @@ async fn faults_tokens_and_configuration_can_be_changed_over_http() {
     assert_eq!(admin.ask("PUT", "/admin/tokens/another", Some(json!({"identity": "identities/x"}))).await.0, 204);
     assert_eq!(admin.ask("DELETE", "/admin/tokens/test-token", None).await.0, 204);
     assert_eq!(admin.ask("GET", ITEM, None).await.0, 401);
+}
+
+/// A test in another process: accounts, clients, copies and uses, all over HTTP.
+#[tokio::test]
+async fn admin_reaches_accounts_clients_and_uses() {
+    let admin = Admin::start().await;
+    let accounts = json!({"accounts": {"shop": {"tokens": {"shop-token": {"permissions": {"k": "readOnly"}}}}}});
+    assert_eq!(admin.ask("PATCH", "/admin/config", Some(accounts)).await.0, 204);
+    let credential = json!({"displayName": "Shop", "secret": "s3cret"});
+    let uri = "/admin/credentials/c/k?account=shop";
+    assert_eq!(admin.ask("PUT", uri, Some(credential)).await.0, 204);
+    assert_eq!(admin.ask("GET", "/admin/credentials/c/k", None).await.0, 404);
+    let (status, copy) = admin.ask("POST", "/admin/credentials/c/k/copy?account=shop", None).await;
+    assert_eq!(status, 200);
+    let copied = format!("/admin/credentials/c/{}?account=shop", copy["credential"].as_str().unwrap());
+    assert_eq!(admin.ask("GET", &copied, None).await.1["displayName"], "Shop");
+    assert_eq!(admin.ask("PUT", "/admin/clients/d?account=shop", Some(json!({"displayName": "D"}))).await.0, 204);
+    assert_eq!(admin.ask("POST", "/v1/flags:resolve", Some(json!({"clientSecret": "s3cret"}))).await.0, 200);
+    assert_eq!(admin.ask("GET", "/admin/uses", None).await.1[0]["account"], "shop");
+    let late = json!({"kind": "create", "times": 1, "what": {"landsLate": {"milliseconds": 5}}});
+    assert_eq!(admin.ask("POST", "/admin/faults", Some(late)).await.0, 200);
+    let lag = json!({"listLag": {"calls": 3}, "secrets": "never"});
+    assert_eq!(admin.ask("PATCH", "/admin/config", Some(lag)).await.0, 204);
 }

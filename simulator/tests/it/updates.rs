@@ -6,8 +6,9 @@ use axum::http::Request;
 use confidence_simulator::{Config, Contract, Token};
 use serde_json::{Value, json};
 
+/// The display name in the body is not in the mask.
 #[tokio::test]
-async fn an_update_writes_the_masked_fields_and_nothing_else() {
+async fn update_writes_masked_fields_alone() {
     let simulator = simulator(Config::default());
     let before = simulator.get("c", "k").unwrap();
     let answer = patch(&simulator, "environments", json!({"displayName": "X", "environments": ["staging"]})).await;
@@ -20,8 +21,9 @@ async fn an_update_writes_the_masked_fields_and_nothing_else() {
     assert!(after.update_time > before.update_time);
 }
 
+/// Three fields are named, none is in the body; the secret is not named and stays.
 #[tokio::test]
-async fn a_masked_field_that_is_not_in_the_body_is_cleared() {
+async fn masked_field_without_value_is_cleared() {
     let simulator = simulator(Config::default());
     let body = json!({"displayName": "Checkout"});
     assert_eq!(patch(&simulator, "labels,sdk_type,environments", body).await.status, 200);
@@ -30,8 +32,9 @@ async fn a_masked_field_that_is_not_in_the_body_is_cleared() {
     assert_eq!(after.secret, "s3cret");
 }
 
+/// What the body leaves out stays.
 #[tokio::test]
-async fn without_a_mask_all_fields_of_the_body_are_written() {
+async fn update_without_mask_writes_the_body() {
     let simulator = simulator(Config::default());
     let answer = call(&simulator, "PATCH", ITEM, Some(json!({"displayName": "New", "labels": {}}))).await;
     assert_eq!(answer.status, 200);
@@ -39,8 +42,9 @@ async fn without_a_mask_all_fields_of_the_body_are_written() {
     assert_eq!((after.display_name.as_str(), after.labels.len(), after.environments.len()), ("New", 0, 1));
 }
 
+/// It is ignored, as it would be there, and goes on record.
 #[tokio::test]
-async fn a_field_outside_the_mask_is_ignored_and_recorded_as_a_violation() {
+async fn field_outside_mask_is_a_violation() {
     let simulator = simulator(Config::default());
     let body = json!({"displayName": "Checkout", "labels": {"team": "other"}});
     assert_eq!(patch(&simulator, "display_name", body).await.status, 200);
@@ -49,8 +53,9 @@ async fn a_field_outside_the_mask_is_ignored_and_recorded_as_a_violation() {
     assert_eq!(simulator.stats().with_violations, 1);
 }
 
+/// Each is a 400 of the API's own.
 #[tokio::test]
-async fn wrong_masks_are_refused_and_write_nothing() {
+async fn wrong_masks_write_nothing() {
     let simulator = simulator(Config::default());
     for mask in ["", "displayName", "environments,", "credential.labels", "name", "*"] {
         let answer = patch(&simulator, mask, json!({"displayName": "New", "environments": []})).await;
@@ -59,8 +64,9 @@ async fn wrong_masks_are_refused_and_write_nothing() {
     assert_eq!(simulator.get("c", "k").unwrap().display_name, "Checkout");
 }
 
+/// Nor does a body that is not said to be JSON, or is none.
 #[tokio::test]
-async fn bodies_that_are_not_documented_are_refused() {
+async fn undocumented_bodies_write_nothing() {
     let simulator = simulator(Config::default());
     for body in [
         json!({"environments": []}),
@@ -82,8 +88,9 @@ async fn bodies_that_are_not_documented_are_refused() {
     assert_eq!(simulator.get("c", "k").unwrap().display_name, "Checkout");
 }
 
+/// Its line, ids, mask, body and caller, and what came of it.
 #[tokio::test]
-async fn a_call_goes_on_record_as_it_came() {
+async fn call_is_recorded_as_it_came() {
     let simulator = simulator(Config::default());
     let body = json!({"displayName": "Checkout", "clientSecret": {"secret": "new"}});
     patch(&simulator, "display_name,client_secret", body.clone()).await;
@@ -97,8 +104,9 @@ async fn a_call_goes_on_record_as_it_came() {
     assert_eq!(call.answer.unwrap().get("clientSecret"), None);
 }
 
+/// Of three updates one changes something.
 #[tokio::test]
-async fn writes_that_change_nothing_are_counted_apart() {
+async fn unchanged_writes_are_counted_apart() {
     let simulator = simulator(Config::default());
     patch(&simulator, "display_name", json!({"displayName": "Checkout"})).await;
     patch(&simulator, "display_name", json!({"displayName": "New"})).await;
@@ -109,8 +117,9 @@ async fn writes_that_change_nothing_are_counted_apart() {
     assert_eq!((simulator.calls().len(), simulator.call_count()), (0, 3));
 }
 
+/// With the scope of the call, and not revoked.
 #[tokio::test]
-async fn callers_need_a_valid_token_with_the_scope() {
+async fn callers_need_a_valid_token() {
     let reader = Token { scopes: ["read:clientcredentials".to_owned()].into(), ..Token::default() };
     let writer = Token { scopes: ["update:clientcredentials".to_owned()].into(), ..Token::default() };
     let simulator = simulator(Config::default());
@@ -129,8 +138,9 @@ async fn callers_need_a_valid_token_with_the_scope() {
     assert_eq!(statuses(Some("writer")).await, (401, 401));
 }
 
+/// The one is an answer of the API, the other of what stands before it.
 #[tokio::test]
-async fn an_unknown_credential_is_a_google_rpc_status_and_an_unknown_path_is_html() {
+async fn unknown_path_is_html_unlike_unknown_credential() {
     let simulator = simulator(Config::default());
     let missing = call(&simulator, "PATCH", "/v1/clients/c/credentials/none", Some(json!({"displayName": "A"}))).await;
     assert_eq!((missing.status, missing.json()["code"].clone()), (404, json!(5)));
@@ -139,8 +149,9 @@ async fn an_unknown_credential_is_a_google_rpc_status_and_an_unknown_path_is_htm
     assert!(nowhere.header("content-type").unwrap().starts_with("text/html"));
 }
 
+/// It refuses the rest as a generated server does, and keeps what is written.
 #[tokio::test]
-async fn the_openapi_contract_offers_patch_alone_and_stays_stateful() {
+async fn openapi_contract_offers_patch_alone() {
     let simulator = simulator(Config { contract: Contract::Openapi, ..Config::default() });
     for (method, body) in [("GET", None), ("DELETE", None), ("PUT", Some(json!({})))] {
         let answer = call(&simulator, method, ITEM, body).await;

@@ -5,7 +5,10 @@
 //! |---|---|
 //! | `/admin/credentials` | GET all |
 //! | `/admin/credentials/{client}/{credential}` | GET; PUT; PATCH (JSON merge patch, by somebody else); DELETE |
-//! | `/admin/credentials/{client}/{credential}/seen` | POST: it resolves a flag now |
+//! | `/admin/credentials/{client}/{credential}/seen` | POST: it is known to have been used now |
+//! | `/admin/credentials/{client}/{credential}/copy` | POST: somebody else copies it, answers the copy's id |
+//! | `/admin/clients/{client}` | PUT |
+//! | `/admin/uses` | GET the uses by `POST /v1/flags:resolve` |
 //! | `/admin/calls?from=N` | GET; DELETE forgets |
 //! | `/admin/stats` | GET |
 //! | `/admin/faults` | GET; POST one, answers its id; DELETE all |
@@ -13,10 +16,16 @@
 //! | `/admin/config` | GET; PUT; PATCH (JSON merge patch) |
 //! | `/admin/tokens` | DELETE all that were issued |
 //! | `/admin/tokens/{token}` | PUT; DELETE |
+//!
+//! Credentials, clients and tokens are those of the default account, or of the one that `?account=` names.
 
-use axum::extract::{Path, Query, State};
+mod credentials;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{FromRequestParts, Path, Query, State};
 use axum::http::StatusCode;
-use axum::routing::{delete, get, post};
+use axum::http::request::Parts;
+use axum::routing::{delete, get};
 use axum::{Json, Router};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -26,17 +35,15 @@ use crate::config::{Config, Token};
 use crate::faults::{Fault, FaultId};
 use crate::record::{Call, Stats};
 use crate::simulator::Simulator;
-use crate::store::Credential;
+use crate::uses::Use;
 
 type Handle = State<Simulator>;
-type Ids = Path<(String, String)>;
 type Refusal = (StatusCode, String);
 
 pub(crate) fn router() -> Router<Simulator> {
     Router::new()
-        .route("/credentials", get(all))
-        .route("/credentials/{client}/{credential}", get(read).put(put).patch(edit).delete(remove))
-        .route("/credentials/{client}/{credential}/seen", post(seen))
+        .merge(credentials::router())
+        .route("/uses", get(uses))
         .route("/calls", get(calls).delete(clear_calls))
         .route("/stats", get(stats))
         .route("/faults", get(faults).post(add_fault).delete(clear_faults))
@@ -46,43 +53,21 @@ pub(crate) fn router() -> Router<Simulator> {
         .route("/tokens/{token}", axum::routing::put(add_token).delete(revoke))
 }
 
-async fn all(State(simulator): Handle) -> Json<Value> {
-    let all = simulator.all().into_iter();
-    Json(all.map(|((client, id), it)| json!({ "client": client, "credential": id, "value": it })).collect())
+/// The simulator with the controls of the account that the query names.
+struct Scoped(Simulator);
+
+#[derive(Deserialize)]
+struct Account {
+    account: Option<String>,
 }
 
-async fn read(State(simulator): Handle, Path((client, id)): Ids) -> Result<Json<Credential>, StatusCode> {
-    simulator.get(&client, &id).map(Json).ok_or(StatusCode::NOT_FOUND)
-}
+impl FromRequestParts<Simulator> for Scoped {
+    type Rejection = QueryRejection;
 
-async fn put(State(simulator): Handle, Path((client, id)): Ids, Json(credential): Json<Credential>) -> StatusCode {
-    simulator.put(&client, &id, credential);
-    StatusCode::NO_CONTENT
-}
-
-/// Somebody else changes the fields that the body brings.
-async fn edit(
-    State(simulator): Handle,
-    Path((client, id)): Ids,
-    Json(change): Json<Value>,
-) -> Result<StatusCode, Refusal> {
-    let before = simulator.get(&client, &id).ok_or((StatusCode::NOT_FOUND, String::new()))?;
-    // Refused before anything moves.
-    merged(&before, &change)?;
-    let there = simulator.edit(&client, &id, |credential| {
-        if let Ok(changed) = merged(credential, &change) {
-            *credential = changed;
-        }
-    });
-    found(there).map_err(|status| (status, String::new()))
-}
-
-async fn remove(State(simulator): Handle, Path((client, id)): Ids) -> Result<StatusCode, StatusCode> {
-    found(simulator.delete(&client, &id).is_some())
-}
-
-async fn seen(State(simulator): Handle, Path((client, id)): Ids) -> Result<StatusCode, StatusCode> {
-    found(simulator.touch(&client, &id))
+    async fn from_request_parts(parts: &mut Parts, simulator: &Simulator) -> Result<Self, QueryRejection> {
+        let Query(Account { account }) = Query::from_request_parts(parts, simulator).await?;
+        Ok(Self(account.map_or_else(|| simulator.clone(), |account| simulator.account(&account))))
+    }
 }
 
 #[derive(Deserialize)]
@@ -98,6 +83,10 @@ async fn calls(State(simulator): Handle, Query(From { from }): Query<From>) -> J
 async fn clear_calls(State(simulator): Handle) -> StatusCode {
     simulator.clear_calls();
     StatusCode::NO_CONTENT
+}
+
+async fn uses(State(simulator): Handle) -> Json<Vec<Use>> {
+    Json(simulator.uses())
 }
 
 async fn stats(State(simulator): Handle) -> Json<Stats> {
@@ -139,16 +128,16 @@ async fn change_config(State(simulator): Handle, Json(change): Json<Value>) -> R
     outcome
 }
 
-async fn add_token(State(simulator): Handle, Path(text): Path<String>, Json(token): Json<Token>) -> StatusCode {
+async fn add_token(Scoped(simulator): Scoped, Path(text): Path<String>, Json(token): Json<Token>) -> StatusCode {
     simulator.add_token(&text, token);
     StatusCode::NO_CONTENT
 }
 
-async fn revoke(State(simulator): Handle, Path(text): Path<String>) -> Result<StatusCode, StatusCode> {
+async fn revoke(Scoped(simulator): Scoped, Path(text): Path<String>) -> Result<StatusCode, StatusCode> {
     found(simulator.revoke_token(&text))
 }
 
-async fn revoke_issued(State(simulator): Handle) -> StatusCode {
+async fn revoke_issued(Scoped(simulator): Scoped) -> StatusCode {
     simulator.revoke_issued_tokens();
     StatusCode::NO_CONTENT
 }
