@@ -11,6 +11,7 @@
 //! Beside it, the `resync` checks all resources at their interval, and hands to the work queue what is not in sync. What the
 //! watches show comes in through `watched`.
 
+mod accounts;
 mod apply;
 mod client_secret;
 mod controller;
@@ -27,6 +28,7 @@ mod resync;
 mod secret_watch;
 mod startup;
 mod watched;
+mod wire;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -43,18 +45,18 @@ use self::observe::Observer;
 use self::outcome::{Applied, Failure, Outcome};
 use self::report::Facts;
 use self::requests::Requests;
+use self::watched::{CredentialClaims, claimed};
 use crate::account::Accounts;
 use crate::api::ConfidenceClientCredential;
 use crate::api::conditions::Reason;
 use crate::confidence::client::StillWanted;
-use crate::confidence::name::CredentialName;
 use crate::confidence::{Priority, Recovery, Requester};
 use crate::engine::health::Progress;
-use crate::engine::{Attempt, Claims, Key, Next, PendingStatus, Standing, StatusWriter, WorkQueue};
+use crate::engine::{Attempt, Key, Next, PendingStatus, Standing, StatusWriter, WorkQueue};
 use crate::metrics::{ControllerMetrics, HasOutcome};
 use crate::plan::{Plan, plan};
 
-pub use self::controller::{Controller, Settings, Stopped};
+pub use self::controller::{Parts, Settings, Stopped, run};
 pub use self::observe::ObserveMode;
 
 /// The statuses of credentials.
@@ -92,7 +94,7 @@ impl Calls<'_> {
 struct Reconciler {
     queue: WorkQueue,
     accounts: Accounts,
-    claims: Arc<Claims>,
+    claims: Arc<CredentialClaims>,
     secrets: SecretReader,
     cache: Arc<ObservationCache>,
     observer: Arc<Observer>,
@@ -173,7 +175,7 @@ impl Reconciler {
     fn check_ownership(&self, object: &ConfidenceClientCredential, key: &Key) -> Result<(), Failure> {
         let name = resolve::credential_name(&object.spec)?;
         let account = self.accounts.find(object.spec.account_ref.as_ref())?;
-        let message = match self.claims.standing(key, &claim(&account.url, &name)) {
+        let message = match self.claims.standing(key, &claimed(&account.url, &name)) {
             Standing::Owner => return Ok(()),
             Standing::Rival { owner } if owner.namespace == key.namespace => format!(
                 "{} names the same credential and holds it; delete one of the two, or name another credential in this one",

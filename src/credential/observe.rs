@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::listing::Listings;
+use super::listing::{Listing, Listings};
 use super::observations::ObservationCache;
 use super::resolve::Resolved;
+use super::watched::CredentialClaims;
 use super::{Calls, Failure};
+use crate::account::Account;
 use crate::api::conditions::Reason;
 use crate::api::spec::DriftPolicy;
 use crate::confidence::wire::CredentialUpdate;
@@ -39,15 +41,16 @@ pub(super) struct Observer {
     pub(super) mode: ObserveMode,
     pub(super) cache: Arc<ObservationCache>,
     pub(super) listings: Arc<Listings>,
+    pub(super) claims: Arc<CredentialClaims>,
 }
 
 impl Observer {
     /// Whether credentials of an account are listed.
-    pub(super) fn may_list(&self, account: &crate::account::Account) -> bool {
+    pub(super) fn may_list(&self, account: &Account) -> bool {
         self.may_read(account)
     }
 
-    fn may_read(&self, account: &crate::account::Account) -> bool {
+    fn may_read(&self, account: &Account) -> bool {
         match self.mode {
             ObserveMode::Read => true,
             ObserveMode::Update => false,
@@ -73,9 +76,13 @@ impl Observer {
         let is_missing = self.cache.is_missing(calls.key());
         if !is_missing && self.may_list(&resolved.account) {
             let client = resolved.name.client();
-            let listing = self.listings.share(&resolved.account, client, &calls.requester).await?;
-            if let Some((credential, at)) = listing.and_then(|it| it.get(resolved.name.credential())) {
-                return Ok(self.keep(calls, Observation::read(credential), at));
+            if let Some(shared) = self.listings.share(&resolved.account, client, &calls.requester).await? {
+                if shared.is_reader {
+                    self.take_in(&resolved.account, client, &shared.listing);
+                }
+                if let Some((credential, at)) = shared.listing.get(resolved.name.credential()) {
+                    return Ok(self.keep(calls, Observation::read(credential), at));
+                }
             }
         }
         self.observe_alone(resolved, calls, interval).await
@@ -128,6 +135,15 @@ impl Observer {
         })?;
         let observed = Observation { credential: answer.value, method: Method::Update };
         Ok(self.keep(calls, observed, Instant::now()))
+    }
+
+    /// Keeps what a listing shows of the credentials that nobody has observed yet: their reconciles need not list again.
+    fn take_in(&self, account: &Account, client: &str, listing: &Listing) {
+        for (id, key) in self.claims.owners_in(&(Arc::clone(&account.url), client.into())) {
+            if let Some((credential, at)) = listing.entry(&id).filter(|_| !self.cache.has_one(&key)) {
+                self.cache.put(&key, Observation::read(credential.clone()), *at);
+            }
+        }
     }
 
     fn keep(&self, calls: &Calls<'_>, observed: Observation, at: Instant) -> Observation {

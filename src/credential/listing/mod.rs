@@ -39,6 +39,13 @@ pub(super) struct Listings {
     metrics: ControllerMetrics,
 }
 
+/// A listing that several reconciles share.
+pub(super) struct Shared {
+    pub(super) listing: Arc<Listing>,
+    /// Whether the one who asked has read it.
+    pub(super) is_reader: bool,
+}
+
 /// The listing of one client.
 #[derive(Debug, Default)]
 struct ClientListing {
@@ -80,7 +87,8 @@ impl Listings {
         Self { clients: Mutex::default(), wanted, progress, metrics }
     }
 
-    /// The listing of a client for one that wants to observe one credential, where enough others want the same.
+    /// The listing of a client for one that wants to observe one credential, where enough others want the same. Tells whether
+    /// this caller has read it, so that one of those who share it takes in the rest.
     ///
     /// # Errors
     /// What blocks the whole account. A listing that fails otherwise is no matter of any one credential.
@@ -89,7 +97,7 @@ impl Listings {
         account: &Account,
         client: &str,
         requester: &Requester,
-    ) -> Result<Option<Arc<Listing>>, Failure> {
+    ) -> Result<Option<Shared>, Failure> {
         let shared = self.of(account, client);
         let began = Instant::now();
         let waiting = Waiting::new(&shared);
@@ -102,7 +110,7 @@ impl Listings {
         if let Some((at, listing)) = &latest.listing
             && *at >= began
         {
-            return Ok(listing.clone());
+            return Ok(listing.clone().map(|listing| Shared { listing, is_reader: false }));
         }
         let begun = Instant::now();
         let result = self.read(account, client, &shared, observations, requester).await;
@@ -114,7 +122,7 @@ impl Listings {
             Err(_) => (None, None),
         };
         latest.listing = keeps.then(|| (begun, listing.clone()));
-        failure.map_or(Ok(listing), |error| Err(error.into()))
+        failure.map_or_else(|| Ok(listing.map(|listing| Shared { listing, is_reader: true })), |error| Err(error.into()))
     }
 
     /// The listing of a client, instead of reading so many credentials by themselves.

@@ -253,7 +253,7 @@ fn conflict_gives_up_the_name() {
 /// A request counts as handled when somebody acted on it.
 #[test]
 fn suspended_is_unknown_and_echoes_no_request() {
-    let facts = Facts { requests: Requests { reconcile: Some("now".to_owned()) }, ..facts(1) };
+    let facts = Facts { requests: Requests { reconcile: Some("now".to_owned()), rotate: None }, ..facts(1) };
     let suspended = next_status(&Status::default(), &facts, &Outcome::Suspended);
     assert_eq!(condition(&suspended, Type::Ready), is("Unknown", "Suspended"));
     assert_eq!((suspended.conditions.len(), suspended.last_handled_reconcile_at.as_deref()), (1, None));

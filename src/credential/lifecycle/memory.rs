@@ -1,0 +1,93 @@
+//! What only this process knows of a created credential between reconciles. Losing it costs time, never a credential.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+use tokio::time::Instant;
+
+use crate::confidence::name::CredentialName;
+use crate::credential::observations::Digest;
+use crate::engine::{Key, lock};
+use crate::plan::lifecycle::{Attempt, AttemptMemory, AttemptOutcome, Memory};
+
+/// The memory of all created credentials.
+pub(in crate::credential) struct Memories {
+    started: Instant,
+    entries: Mutex<HashMap<Key, Arc<tokio::sync::Mutex<Remembered>>>>,
+}
+
+/// The memory of one resource.
+#[derive(Debug, Default)]
+pub(in crate::credential) struct Remembered {
+    /// The uid of the resource that it is of.
+    pub(super) uid: String,
+    /// What the decision needs of it.
+    pub(super) facts: Memory,
+    /// The secret that the answer to our POST returned, until a Secret with it is acknowledged or its deletion is confirmed.
+    pub(super) held: Option<(CredentialName, SecretString)>,
+    /// The value that this process published, by its keyed digest.
+    pub(super) published: Option<(CredentialName, Digest)>,
+    /// Since when an attempt counts as unresolved, by the server's time.
+    pub(super) unresolved_since: HashMap<Attempt, Timestamp>,
+}
+
+impl Memories {
+    pub(in crate::credential) fn new() -> Self {
+        Self { started: Instant::now(), entries: Mutex::default() }
+    }
+
+    /// How long this process has run.
+    pub(super) fn clock(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// A time of this process's clock.
+    pub(super) fn at(&self, instant: Instant) -> Duration {
+        instant.saturating_duration_since(self.started)
+    }
+
+    /// What is remembered of a resource.
+    pub(super) fn of(&self, key: &Key) -> Arc<tokio::sync::Mutex<Remembered>> {
+        Arc::clone(lock(&self.entries).entry(key.clone()).or_default())
+    }
+
+    /// Forgets a resource that is gone.
+    pub(in crate::credential) fn remove(&self, key: &Key) {
+        lock(&self.entries).remove(key);
+    }
+}
+
+impl Remembered {
+    /// Begins a reconcile: another resource of the same name begins anew, and what was fetched before counts no more.
+    pub(super) fn begin(&mut self, uid: &str) {
+        if self.uid != uid {
+            *self = Self { uid: uid.to_owned(), ..Self::default() };
+        }
+        self.facts.fetched.clear();
+    }
+
+    /// Notes the attempt that the annotation names: one that this process did not write may be another process's, and nobody
+    /// knows how it went.
+    pub(super) fn see_attempt(&mut self, attempt: Option<Attempt>, clock: Duration) {
+        let known = self.facts.attempt.map(|it| it.attempt);
+        if known != attempt {
+            self.facts.attempt = attempt.map(|attempt| AttemptMemory {
+                attempt,
+                since: clock,
+                generation: None,
+                outcome: AttemptOutcome::Unknown,
+                lists: 0,
+            });
+        }
+    }
+
+    /// Notes how the attempt went.
+    pub(super) fn set_outcome(&mut self, outcome: AttemptOutcome) {
+        if let Some(attempt) = &mut self.facts.attempt {
+            attempt.outcome = outcome;
+        }
+    }
+}
