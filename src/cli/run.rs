@@ -18,7 +18,7 @@ use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::cli::flags::{CredentialSource, LabelsEncodingFlag, LogFormat, RunFlags};
 use crate::confidence::client::AlwaysWrite;
-use crate::confidence::http::HttpTransport;
+use crate::confidence::transport::HttpTransport;
 use crate::confidence::metrics::Metrics;
 use crate::confidence::settings::{BaseUrl, Credentials, Settings as AccountSettings};
 use crate::confidence::wire::LabelsShape;
@@ -43,7 +43,7 @@ pub fn start(flags: RunFlags) -> Result<bool, String> {
     let ca = flags.ca_file.as_deref().map(read_ca).transpose()?;
     // Once for the process: kube and reqwest use the same provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let transport = HttpTransport::new(ca.as_deref()).map_err(|error| named(flags.ca_file.as_deref(), &error))?;
+    let transport = HttpTransport::new(ca.as_deref()).map_err(|error| named(flags.ca_file.as_deref(), &error.to_string()))?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
     let traces = Traces::start(runtime.handle())?;
@@ -111,8 +111,9 @@ async fn run(flags: RunFlags, account: AccountSettings, transport: HttpTransport
     let metrics = ControllerMetrics::register(&mut registry);
     let lease = LeaseGuard::default();
     let guard: Arc<dyn WriteGuard> = if flags.leader_elect { Arc::new(lease.clone()) } else { Arc::new(AlwaysWrite) };
-    let confidence =
-        Confidence::new(account, Arc::new(transport), Arc::clone(&guard), Metrics::register(&mut registry))?;
+    let account_metrics = Metrics::register(&mut registry).account("default");
+    let confidence = Confidence::new(account, Arc::new(transport), Arc::clone(&guard), account_metrics)
+        .map_err(|error| error.to_string())?;
     let client = cluster().await?;
     let listener =
         http_server::bind(flags.listen).await.map_err(|error| format!("--listen {}: {error}", flags.listen))?;

@@ -113,8 +113,14 @@ async fn carry_out(
         done.differs.clone_from(&drift);
         let answer = match context
             .confidence
-            .update(&resolved.name, update, Priority::Interactive, &|| context.is_current(key))
+            .update(
+                &resolved.name,
+                update,
+                &crate::confidence::Requester::new(Priority::Interactive, &*key.namespace),
+                &|| context.is_current(key),
+            )
             .await
+            .map(|response| response.value)
         {
             Ok(answer) => answer,
             Err(error) => {

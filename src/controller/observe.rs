@@ -118,7 +118,8 @@ async fn look(resolved: &Resolved, key: &Key, demand: Demand, context: &Context)
             return Ok(observed);
         }
     }
-    match context.confidence.get(&resolved.name, demand.priority).await {
+    let by = crate::confidence::Requester::new(demand.priority, &*key.namespace);
+    match context.confidence.get(&resolved.name, &by).await.map(|response| response.value) {
         Ok(credential) => Ok(Observed { credential, look: Look::Read, remembered: false }),
         Err(error) if mode == ObserveMode::Auto && reading_is_refused(&error) => {
             let observed = through_update(resolved, key, demand.priority, context, Some(&error)).await?;
@@ -145,7 +146,9 @@ async fn through_update(
         return Err(read_not_allowed(refusal));
     }
     let look = CredentialUpdate::rename(resolved.desired.display_name.clone());
-    let looked = context.confidence.update(&resolved.name, &look, priority, &|| context.is_current(key)).await;
+    let by = crate::confidence::Requester::new(priority, &*key.namespace);
+    let looked = context.confidence.update(&resolved.name, &look, &by, &|| context.is_current(key)).await;
+    let looked = looked.map(|response| response.value);
     let credential = looked.inspect_err(|error| {
         // It may have renamed the credential: what was seen before is worth nothing.
         if error.outcome_unknown() {

@@ -119,7 +119,7 @@ fn of_one_call(cause: Cause) -> (Reason, Help) {
         Cause::RateLimited => (Reason::RateLimited, Help::Account),
         Cause::Unauthenticated => (Reason::Unauthenticated, Help::Account),
         Cause::ServiceUnavailable => (Reason::ServiceUnavailable, Help::Account),
-        Cause::NotLeader | Cause::Superseded => (Reason::ServiceUnavailable, Help::Nobody),
+        Cause::NotLeader | Cause::Superseded | Cause::Stopping => (Reason::ServiceUnavailable, Help::Nobody),
     }
 }
 

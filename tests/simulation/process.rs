@@ -73,7 +73,7 @@ pub async fn run(process: Process, seed: u64, place: Place, stop: watch::Receive
         labels: None,
         seed: Some(seed),
     };
-    let metrics = Metrics::register(&mut registry);
+    let metrics = Metrics::register(&mut registry).account("default");
     let client = client(process.clone(), &place);
     let candidate = || Candidate::new(client.clone(), "operator", &process.instance(), LEASE, lease);
     let replica = Replica {

@@ -199,7 +199,12 @@ pub(super) async fn look_alone(key: &Key, context: &Context) {
         && let Some(name) = context.object(key).and_then(|object| resolve::credential_name(&object.spec).ok())
     {
         let at = Instant::now();
-        if let Ok(credential) = context.confidence.get(&name, Priority::Background).await {
+        if let Ok(credential) = context
+            .confidence
+            .get(&name, &crate::confidence::Requester::background(&*key.namespace))
+            .await
+            .map(|response| response.value)
+        {
             if !order::is_as_left(key, &credential, at, context) {
                 take_up(key, &name, credential, at, context);
             }

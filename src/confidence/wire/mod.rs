@@ -1,14 +1,53 @@
-//! What goes over the wire: the credential as Confidence answers it, and the update as we send it.
+//! Wire types: credentials and pages as Confidence answers them, creates and updates as the operator sends them.
 //!
-//! The OpenAPI is rendered misleadingly in places, so reading is generous about the shapes that real servers use (each
-//! generosity is named where it stands) and strict about the rest: an answer that is not a credential is an error, never
-//! an empty credential. Fields that no one knows yet are ignored and never sent back.
+//! The OpenAPI is rendered misleadingly in places, so reading is lenient about the shapes that real servers use (each
+//! leniency is named where it stands). An answer that is not a credential is an error, never an empty credential. Unknown
+//! fields are ignored and never sent back.
 
+mod create;
+mod labels;
+mod page;
 mod read;
+mod time;
 mod update;
 
-pub use read::{ClientCredential, ListPage, WireError};
+pub use create::NewCredential;
+pub use page::{Client, ClientsPage, ListPage};
+pub use read::ClientCredential;
+pub use time::same_time;
 pub use update::CredentialUpdate;
+
+/// An answer that is not what the API promises.
+///
+/// Says where it broke, never what stood there: the text may hold a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum WireError {
+    /// It is not JSON, or not of the right shape.
+    #[error("{what} at line {line}, column {column}")]
+    Json {
+        /// What it is instead.
+        what: &'static str,
+        /// Where it broke.
+        line: usize,
+        /// Where it broke.
+        column: usize,
+    },
+    /// It is JSON that lacks what every answer has.
+    #[error("JSON without {0}")]
+    Missing(&'static str),
+}
+
+impl From<serde_json::Error> for WireError {
+    fn from(error: serde_json::Error) -> Self {
+        use serde_json::error::Category;
+        let what = match error.classify() {
+            Category::Data => "JSON, but not of the expected shape,",
+            Category::Eof => "JSON that ends too early",
+            Category::Syntax | Category::Io => "not JSON",
+        };
+        Self::Json { what, line: error.line(), column: error.column() }
+    }
+}
 
 /// A field of a credential that an update can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,9 +1,9 @@
-//! How the server spells labels: told, shown by it, or found out by trying.
+//! The shape in which the server takes labels: configured, shown by it, or found out by trying.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use super::error::{Cause, Error};
-use super::wire::{ClientCredential, CredentialUpdate, LabelsShape};
+use crate::confidence::error::{Cause, Error};
+use crate::confidence::wire::{ClientCredential, LabelsShape};
 
 const UNKNOWN: u8 = 0;
 const OBJECT: u8 = 1;
@@ -12,14 +12,14 @@ const ARRAY: u8 = 2;
 /// The shape to write labels in, for the whole account.
 #[derive(Debug)]
 pub(super) struct Labels {
-    fixed: bool,
+    is_fixed: bool,
     shape: AtomicU8,
 }
 
 impl Labels {
     /// The shape that a person fixed (`--labels-encoding`), or none to find out.
     pub(super) fn new(fixed: Option<LabelsShape>) -> Self {
-        Self { fixed: fixed.is_some(), shape: AtomicU8::new(fixed.map_or(UNKNOWN, encoded)) }
+        Self { is_fixed: fixed.is_some(), shape: AtomicU8::new(fixed.map_or(UNKNOWN, encoded)) }
     }
 
     /// The shape to write.
@@ -34,24 +34,24 @@ impl Labels {
         }
     }
 
-    /// The server took this shape.
+    /// The server accepted this shape.
     pub(super) fn works(&self, shape: LabelsShape) {
-        if !self.fixed {
+        if !self.is_fixed {
             self.shape.store(encoded(shape), Ordering::Relaxed);
         }
     }
 
-    /// The shape to try a refused write in once more, if any: a server that was generated from the published description
-    /// refuses the object (400 or 422), and says so in words of its own.
-    pub(super) fn other(&self, tried: LabelsShape, update: &CredentialUpdate, error: &Error) -> Option<LabelsShape> {
-        let may_be_it = !self.fixed && tried == LabelsShape::Object && update.names_labels();
+    /// The shape to try a refused write in once more, if any. A server that was generated from the published description
+    /// refuses the object with 400 or 422, in words of its own.
+    pub(super) fn other(&self, tried: LabelsShape, has_labels: bool, error: &Error) -> Option<LabelsShape> {
+        let may_be_it = !self.is_fixed && tried == LabelsShape::Object && has_labels;
         (may_be_it && error.cause() == Cause::InvalidRequest).then_some(LabelsShape::Array)
     }
 }
 
-/// What to tell of a write that was refused in one shape and then failed in the other: a second refusal is most likely the
-/// first one again, in words that lead astray; anything else is news of its own.
-pub(super) fn verdict(first: Error, second: Error) -> Error {
+/// The error of a write that was refused in one shape and then failed in the other. A second refusal is most likely the
+/// first one again, in misleading words; anything else counts for itself.
+pub(super) fn of_both_shapes(first: Error, second: Error) -> Error {
     if second.cause() == Cause::InvalidRequest { first } else { second }
 }
 

@@ -1,4 +1,6 @@
-//! A body that asks, at the moment at which it is put on the wire, whether it still may.
+//! A body that asks the lease at the moment at which it is put on the wire.
+//!
+//! Invariant: no body leaves without the lease (`write_is_checked_as_it_leaves`). It holds over HTTP/1.1 alone.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,27 +11,27 @@ use http_body::{Body, Frame, SizeHint};
 use crate::confidence::transport::LastCheck;
 
 /// A body, with a check if there is one.
-pub(super) fn body(bytes: Bytes, check: Option<LastCheck>) -> reqwest::Body {
+pub(super) fn guarded(bytes: Bytes, check: Option<LastCheck>) -> reqwest::Body {
     match check {
         None => bytes.into(),
-        Some(check) => reqwest::Body::wrap(Guarded { bytes: Some(bytes), check }),
+        Some(check) => reqwest::Body::wrap(GuardedBody { bytes: Some(bytes), check }),
     }
 }
 
-struct Guarded {
+struct GuardedBody {
     bytes: Option<Bytes>,
     check: LastCheck,
 }
 
 #[derive(Debug, thiserror::Error)]
 #[error("another replica may hold the lease by now")]
-struct MayNotWrite;
+pub(super) struct MayNotWrite;
 
-impl Body for Guarded {
+impl Body for GuardedBody {
     type Data = Bytes;
     type Error = MayNotWrite;
 
-    /// A connection that asks for the body writes it in the same breath. A request whose body never comes is none.
+    /// A connection that asks for the body writes it at once. A server cannot carry out a request whose body never comes.
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, MayNotWrite>>> {
         let Some(bytes) = self.bytes.take() else { return Poll::Ready(None) };
         let frame = if self.check.may_write() { Ok(Frame::data(bytes)) } else { Err(MayNotWrite) };

@@ -10,8 +10,8 @@ use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::request::sealed;
-use super::wire::WireError;
+use crate::confidence::client::sealed;
+use crate::confidence::wire::WireError;
 
 /// Longer than any token lives: a number beyond the calendar must not overflow it.
 const LONGEST_LIFE: Duration = Duration::from_hours(365 * 24);
@@ -25,14 +25,14 @@ struct Body<'a> {
 }
 
 /// The body of a token call.
-pub(super) fn body(id: &SecretString, secret: &SecretString) -> Result<Bytes, serde_json::Error> {
+pub(in crate::confidence) fn exchange_body(id: &SecretString, secret: &SecretString) -> Result<Bytes, serde_json::Error> {
     let (client_id, client_secret) = (id.expose_secret(), secret.expose_secret());
     serde_json::to_vec(&Body { grant_type: "client_credentials", client_id, client_secret }).map(sealed)
 }
 
-/// When a token ends, if it is a JSON Web Token that says so (RFC 7519, `exp`). Nobody's word is taken for more than that:
-/// whether it is valid is for the server to say.
-pub(super) fn expiry(token: &SecretString) -> Option<Timestamp> {
+/// When a token ends, if it is a JSON Web Token that says so (RFC 7519, `exp`). Whether it is valid is for the server to
+/// say.
+pub(in crate::confidence) fn expiry(token: &SecretString) -> Option<Timestamp> {
     #[derive(Deserialize)]
     struct Claims {
         exp: f64,
@@ -47,10 +47,10 @@ pub(super) fn expiry(token: &SecretString) -> Option<Timestamp> {
 
 /// A token that was issued.
 #[derive(Debug)]
-pub struct Issued {
+pub struct IssuedToken {
     /// The bearer token.
     pub value: SecretString,
-    /// How long it lives; none where nobody says, and then only a refusal tells.
+    /// How long it lives; absent where the server does not say.
     pub life: Option<Duration>,
 }
 
@@ -69,7 +69,7 @@ enum Seconds {
     Text(String),
 }
 
-impl Issued {
+impl IssuedToken {
     /// Reads the answer to a token call. One without a usable life has none.
     ///
     /// # Errors
@@ -77,7 +77,7 @@ impl Issued {
     pub fn from_json(text: &[u8]) -> Result<Self, WireError> {
         let answer: Answer = serde_json::from_slice(text)?;
         if answer.access_token.expose_secret().is_empty() {
-            return Err(serde::de::Error::custom("empty accessToken")).map_err(|error: serde_json::Error| error.into());
+            return Err(WireError::Missing("accessToken"));
         }
         let seconds = match answer.expires_in {
             Some(Seconds::Number(seconds)) => Some(seconds),
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_json_web_token_says_when_it_ends_and_no_other_token_does() {
+    fn only_a_json_web_token_says_its_end() {
         let at = Timestamp::from_second(1_800_000_000).unwrap();
         assert_eq!(expiry(&jwt(r#"{"sub":"x","exp":1800000000}"#)), Some(at));
         assert_eq!(expiry(&jwt(r#"{"exp":1800000000.9}"#)), Some(at));
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn the_life_comes_as_a_string_or_a_number_and_nonsense_is_no_life() {
+    fn life_is_a_string_or_a_number() {
         for (text, seconds) in [
             (r#""86400""#, Some(86400)),
             ("3600", Some(3600)),
@@ -126,29 +126,29 @@ mod tests {
             ("1e300", Some(LONGEST_LIFE.as_secs())),
             ("18446744073709551615", Some(LONGEST_LIFE.as_secs())),
         ] {
-            let answer = Issued::from_json(format!(r#"{{"accessToken":"t","expiresIn":{text}}}"#).as_bytes()).unwrap();
+            let answer = IssuedToken::from_json(format!(r#"{{"accessToken":"t","expiresIn":{text}}}"#).as_bytes()).unwrap();
             assert_eq!(answer.life.map(|it| it.as_secs()), seconds, "{text}");
         }
     }
 
     #[test]
-    fn an_answer_without_a_token_is_unreadable() {
+    fn answer_without_a_token_is_unreadable() {
         for text in [r#"{"accessToken":""}"#, r#"{"expiresIn":"5"}"#, "<html>"] {
-            assert!(Issued::from_json(text.as_bytes()).is_err(), "{text}");
+            assert!(IssuedToken::from_json(text.as_bytes()).is_err(), "{text}");
         }
     }
 
     #[test]
-    fn neither_the_token_nor_a_broken_answer_is_in_debug() {
-        let issued = Issued::from_json(br#"{"accessToken":"s3cr3t"}"#).unwrap();
+    fn debug_shows_no_token() {
+        let issued = IssuedToken::from_json(br#"{"accessToken":"s3cr3t"}"#).unwrap();
         assert!(!format!("{issued:?}").contains("s3cr3t"));
-        let error = Issued::from_json(br#"{"accessToken":["s3cr3t"]}"#).unwrap_err();
+        let error = IssuedToken::from_json(br#"{"accessToken":["s3cr3t"]}"#).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("s3cr3t"));
     }
 
     #[test]
-    fn the_body_is_the_documented_one() {
-        let body = body(&"id".into(), &"se\"cret".into()).unwrap();
+    fn body_is_the_documented_one() {
+        let body = exchange_body(&"id".into(), &"se\"cret".into()).unwrap();
         assert_eq!(&body[..], br#"{"grantType":"client_credentials","clientId":"id","clientSecret":"se\"cret"}"#);
     }
 }

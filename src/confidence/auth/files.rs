@@ -1,7 +1,7 @@
 //! Files with the account's credentials, read again when they change.
 //!
-//! They are small, so they are simply read, at most once a second; a link that was swapped, as Kubernetes does with mounted
-//! Secrets, is followed anew each time. A file that cannot be read any more keeps its last value.
+//! They are small, so they are simply read, at most once a second. A link is followed anew each time, because Kubernetes
+//! swaps links in mounted Secrets. A file that cannot be read any more keeps its last value.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -12,8 +12,8 @@ use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
-/// How often the files are looked at.
-pub(super) const PAUSE: Duration = Duration::from_secs(1);
+/// How often the files are read at most.
+pub(in crate::confidence) const READ_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Far above any token; a device that never ends must not fill the memory.
 const MAX_BYTES: u64 = 64 * 1024;
@@ -38,7 +38,7 @@ pub(super) struct Files {
 struct State {
     read_at: Instant,
     contents: Contents,
-    /// The failure that was last told: it is told once, not every second.
+    /// The failure that was last logged: it is logged once, not every second.
     failure: Option<String>,
 }
 
@@ -54,7 +54,7 @@ impl Files {
     /// What the files hold, as of a second ago or less.
     pub(super) fn contents(&self) -> Contents {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.read_at.elapsed() >= PAUSE {
+        if state.read_at.elapsed() >= READ_INTERVAL {
             self.refresh(&mut state);
         }
         state.contents.clone()
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_swapped_link_is_followed_as_kubernetes_swaps_mounted_secrets() {
+    async fn swapped_link_is_followed() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         for (version, value) in [("..1", "old\n"), ("..2", "new\r\n")] {
@@ -145,13 +145,13 @@ mod tests {
         symlink("..2", at("..data_tmp")).unwrap();
         fs::rename(at("..data_tmp"), at("..data")).unwrap();
         assert_eq!(values(&files.contents()), ["old"], "looked at most once a second");
-        tokio::time::advance(PAUSE).await;
+        tokio::time::advance(READ_INTERVAL).await;
         let contents = files.contents();
         assert_eq!((values(&contents), contents.version), (vec!["new"], 2));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_was_refused_is_read_again_at_once() {
+    async fn refused_file_is_read_again_at_once() {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), "old").unwrap();
         let files = Files::open(vec![file.path().to_owned()]).unwrap();
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_file_that_goes_away_or_goes_empty_keeps_its_last_value() {
+    async fn lost_or_emptied_file_keeps_its_value() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("token");
         fs::write(&path, "value").unwrap();
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_file_that_cannot_be_used_is_told_by_its_path_and_not_by_its_text() {
+    async fn unusable_file_is_named_and_not_quoted() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("token");
         for (text, word) in [("\n", "empty"), ("two words", "characters"), (&"x".repeat(70_000), "larger")] {
