@@ -1,4 +1,8 @@
 //! What any controller needs. Knows Kubernetes, not Confidence, and no kind of resource by name.
 
+pub mod events;
 pub mod health;
+pub mod key;
 pub mod leader_election;
+pub mod status_writer;
+pub mod watch;
