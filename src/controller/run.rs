@@ -134,7 +134,7 @@ async fn wait_for_crd(context: &Context, readiness: &Readiness) {
             tracing::warn!("waiting: {why}");
             told = Some(why.clone());
         }
-        readiness.set_waiting(why);
+        readiness.require("the resources", why);
         tokio::time::sleep(CRD_PAUSE).await;
     }
 }
@@ -169,7 +169,7 @@ fn indexed(
             context.memory.clear();
         }
         Ok(Event::InitDone) => {
-            readiness.set_ready();
+            readiness.requirement("the resources").set_met();
             context.show(|it| it.resources = true);
         }
         Err(error) => {
