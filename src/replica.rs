@@ -13,11 +13,17 @@ use crate::api::ConfidenceClientCredential;
 use crate::confidence::{Confidence, WriteGuard};
 use crate::controller::{self, Context, Settings, Stopped};
 use crate::engine::health::{Progress, Readiness};
-use crate::engine::leader_election::Candidate;
+use crate::engine::leader_election::{Candidate, LeaseGuard};
 use crate::metrics::ControllerMetrics;
 
 /// What a replica waits for that has seen no resources yet.
 pub const NOT_LISTED: &str = "the resources have not been listed yet";
+
+impl WriteGuard for LeaseGuard {
+    fn may_write(&self) -> bool {
+        LeaseGuard::may_write(self)
+    }
+}
 
 /// The parts of a replica.
 pub struct Replica {
@@ -67,11 +73,11 @@ impl Replica {
 /// Waits for the lease. A replica that stands by is ready: it could serve. Returns whether the lease was won, rather than
 /// the program told to stop.
 async fn win(candidate: &mut Candidate, readiness: &Readiness, mut stop: watch::Receiver<bool>) -> bool {
-    readiness.set_ready();
+    let resources = readiness.requirement("the resources");
     tokio::select! {
         biased;
         () = candidate.win() => {
-            readiness.set_waiting(NOT_LISTED.to_owned());
+            resources.set_missing(NOT_LISTED);
             true
         }
         _ = stop.wait_for(|it| *it) => false,

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use kube::runtime::reflector;
 use kube::{Client, Config};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -24,8 +26,9 @@ use crate::confidence::settings::{BaseUrl, Credentials, Settings as AccountSetti
 use crate::confidence::wire::LabelsShape;
 use crate::confidence::{Confidence, WriteGuard};
 use crate::controller::Settings;
+use crate::engine::events::EventRecorder;
 use crate::engine::health::{Progress, Readiness};
-use crate::engine::leader_election::{Candidate, LeaseGuard};
+use crate::engine::leader_election::{Candidate, LeaseGuard, LeaseSettings};
 use crate::http_server::{self, Endpoints};
 use crate::metrics::{ControllerMetrics, PREFIX};
 use crate::replica::{NOT_LISTED, Replica};
@@ -109,7 +112,7 @@ fn start_log(flags: &RunFlags, traces: Option<&Traces>) -> Result<(), String> {
 async fn run(flags: RunFlags, account: AccountSettings, transport: HttpTransport) -> Result<bool, String> {
     let mut registry = Registry::with_prefix(PREFIX);
     let metrics = ControllerMetrics::register(&mut registry);
-    let lease = LeaseGuard::default();
+    let lease = LeaseGuard::new(crate::confidence::transport::REQUEST_TIMEOUT);
     let guard: Arc<dyn WriteGuard> = if flags.leader_elect { Arc::new(lease.clone()) } else { Arc::new(AlwaysWrite) };
     let account_metrics = Metrics::register(&mut registry).account("default");
     let confidence = Confidence::new(account, Arc::new(transport), Arc::clone(&guard), account_metrics)
@@ -117,19 +120,18 @@ async fn run(flags: RunFlags, account: AccountSettings, transport: HttpTransport
     let client = cluster().await?;
     let listener =
         http_server::bind(flags.listen).await.map_err(|error| format!("--listen {}: {error}", flags.listen))?;
-    let (progress, readiness) = (Progress::default(), Readiness::new(NOT_LISTED));
+    let (progress, readiness) = (Progress::default(), Readiness::default());
+    readiness.require("the resources", NOT_LISTED);
     let store = reflector::store();
     let endpoints = Endpoints {
-        registry: Arc::new(registry),
-        metrics: metrics.clone(),
-        store: store.0.clone(),
+        scrape: scrape(registry, metrics.clone(), store.0.clone()),
         progress: progress.clone(),
         readiness: readiness.clone(),
     };
     let serving = spawn_endpoints(listener, endpoints)?;
     let stop = until_signal()?;
     let replica = Replica {
-        lease: flags.leader_elect.then(|| candidate(&flags, client.clone(), lease)),
+        lease: flags.leader_elect.then(|| candidate(&flags, client.clone(), lease, &readiness)),
         settings: settings(&flags),
         client,
         confidence,
@@ -145,9 +147,30 @@ async fn run(flags: RunFlags, account: AccountSettings, transport: HttpTransport
     Ok(cleanly)
 }
 
-fn candidate(flags: &RunFlags, client: Client, guard: LeaseGuard) -> Candidate {
+fn scrape(
+    registry: Registry,
+    metrics: ControllerMetrics,
+    store: reflector::Store<crate::api::ConfidenceClientCredential>,
+) -> http_server::Scrape {
+    Arc::new(move || {
+        metrics.count_resources(&store);
+        let mut text = String::new();
+        encode(&mut text, &registry)?;
+        Ok(text)
+    })
+}
+
+fn candidate(flags: &RunFlags, client: Client, guard: LeaseGuard, readiness: &Readiness) -> Candidate {
     let namespace = std::env::var("POD_NAMESPACE").unwrap_or_else(|_| client.default_namespace().to_owned());
-    Candidate::new(client, &namespace, &instance(), flags.lease_duration, guard)
+    let settings = LeaseSettings {
+        namespace,
+        name: "confidence-operator".to_owned(),
+        instance: instance(),
+        duration: flags.lease_duration,
+    };
+    let recorder =
+        EventRecorder::new(client.clone(), "iam.confidence.dev/confidence-operator", instance(), Counter::default());
+    Candidate::new(client, settings, guard, recorder, readiness.require("the lease", "not asked for yet"))
 }
 
 async fn cluster() -> Result<Client, String> {
@@ -184,9 +207,7 @@ fn spawn_endpoints(listener: TcpListener, endpoints: Endpoints) -> Result<tokio:
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "serving");
     Ok(tokio::spawn(async move {
-        if let Err(error) = http_server::serve(listener, endpoints).await {
-            tracing::error!(%error, "the endpoints ended");
-        }
+        http_server::serve(listener, endpoints).await;
     }))
 }
 
