@@ -72,13 +72,18 @@ impl Accounts {
     pub fn find(&self, reference: Option<&AccountRef>) -> Result<Arc<Account>, NoAccount> {
         match reference {
             None => self.default.clone().ok_or(NoAccount::NoDefault),
-            Some(reference) => Err(NoAccount::NotFound(reference.to_string())),
+            Some(reference) => Err(NoAccount::NotFound(format!("{:?} {}", reference.kind, reference.name))),
         }
     }
 
     /// An account by its name.
     pub fn by_name(&self, name: &str) -> Option<Arc<Account>> {
         self.default.iter().find(|account| *account.name == *name).cloned()
+    }
+
+    /// Ends all calls but the writes that were sent: the program is about to end.
+    pub fn close(&self) {
+        self.all().iter().for_each(|account| account.confidence.close());
     }
 
     /// Every account.
@@ -91,7 +96,8 @@ impl Accounts {
 pub fn name_of(namespace: &str, reference: Option<&AccountRef>) -> Arc<str> {
     match reference {
         None => DEFAULT_ACCOUNT.into(),
-        Some(reference) => reference.qualified(namespace).into(),
+        Some(AccountRef { kind: AccountKind::ConfidenceAccount, name }) => format!("{namespace}/{name}").into(),
+        Some(AccountRef { name, .. }) => name.as_str().into(),
     }
 }
 

@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use secrecy::SecretString;
 
 use crate::api::durations;
-use crate::controller::ObserveMode;
+use crate::credential::ObserveMode;
 
 /// Keeps Confidence client credentials as the manifests in this cluster say.
 ///
@@ -72,6 +72,9 @@ pub struct RunFlags {
     /// How often to look for drift, such as 90s, 10m or 1h30m; a resource may say otherwise
     #[arg(long, env = "CONFIDENCE_INTERVAL", default_value = "10m", value_parser = durations::parse)]
     pub interval: Duration,
+    /// The shortest interval that a resource may ask for; a shorter one counts as this
+    #[arg(long, env = "MIN_INTERVAL", default_value = "30s", value_parser = durations::parse)]
+    pub min_interval: Duration,
     /// How many requests a second the whole account may cost, token requests included
     #[arg(long, env = "CONFIDENCE_REQUESTS_PER_SECOND", default_value = "20", value_name = "N")]
     pub requests_per_second: NonZeroU32,
@@ -90,7 +93,7 @@ pub struct RunFlags {
     #[arg(long, env = "WATCH_SECRETS", default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]
     pub watch_secrets: bool,
     /// Where to serve /livez, /readyz and /metrics
-    #[arg(long, env = "LISTEN", default_value = "0.0.0.0:8080", value_name = "ADDRESS")]
+    #[arg(long, env = "LISTEN", default_value = "[::]:8080", value_name = "ADDRESS")]
     pub listen: SocketAddr,
     /// How to write the log [default: text on a terminal, json otherwise]
     #[arg(long, env = "LOG_FORMAT", value_enum)]
@@ -98,7 +101,14 @@ pub struct RunFlags {
     /// What to log: a level (error, warn, info, debug, trace) or directives such as info,confidence_operator=debug
     #[arg(long, env = "LOG_LEVEL", default_value = "info", value_name = "FILTER")]
     pub log_level: String,
-    /// Let only the replica that holds the Lease confidence-operator work: needed with more than one
+    /// What tells the credentials of this installation from those of another [default: the uid of the namespace
+    /// kube-system]
+    #[arg(long, env = "INSTANCE_ID", value_name = "ID")]
+    pub instance_id: Option<String>,
+    /// The name of the Lease, in the namespace of the pod
+    #[arg(long, env = "LEASE_NAME", default_value = "confidence-operator", value_name = "NAME")]
+    pub lease_name: String,
+    /// Let only the replica that holds the Lease work: needed with more than one
     #[arg(long, env = "LEADER_ELECT")]
     pub leader_elect: bool,
     /// How long the Lease lasts without being renewed: as long as it takes until another replica follows one that died

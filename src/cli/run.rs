@@ -6,10 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::runtime::reflector;
 use kube::{Client, Config};
 use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -19,23 +19,26 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::cli::flags::{CredentialSource, LabelsEncodingFlag, LogFormat, RunFlags};
-use crate::confidence::client::AlwaysWrite;
-use crate::confidence::transport::HttpTransport;
+use crate::confidence::transport::{HttpTransport, REQUEST_TIMEOUT};
 use crate::confidence::metrics::Metrics;
 use crate::confidence::settings::{BaseUrl, Credentials, Settings as AccountSettings};
 use crate::confidence::wire::LabelsShape;
-use crate::confidence::{Confidence, WriteGuard};
-use crate::controller::Settings;
+use crate::account::{Account, Accounts, DEFAULT_ACCOUNT};
+use crate::confidence::Confidence;
+use crate::credential::Settings;
 use crate::engine::events::EventRecorder;
 use crate::engine::health::{Progress, Readiness};
 use crate::engine::leader_election::{Candidate, LeaseGuard, LeaseSettings};
 use crate::http_server::{self, Endpoints};
-use crate::metrics::{ControllerMetrics, PREFIX};
-use crate::replica::{NOT_LISTED, Replica};
+use crate::metrics::{ControllerMetrics, Operation, PREFIX};
+use crate::replica::{RESOURCES, Replica};
 use crate::telemetry::Traces;
 
 /// A little more than the API server keeps a watch open: together, the bound within which a dead connection is noticed.
 const READ_TIMEOUT: Duration = Duration::from_secs(65);
+
+/// Who reports events.
+const REPORTER: &str = "iam.confidence.dev/confidence-operator";
 
 /// Runs the operator. Returns whether it ended cleanly.
 ///
@@ -112,16 +115,17 @@ fn start_log(flags: &RunFlags, traces: Option<&Traces>) -> Result<(), String> {
 async fn run(flags: RunFlags, account: AccountSettings, transport: HttpTransport) -> Result<bool, String> {
     let mut registry = Registry::with_prefix(PREFIX);
     let metrics = ControllerMetrics::register(&mut registry);
-    let lease = LeaseGuard::new(crate::confidence::transport::REQUEST_TIMEOUT);
-    let guard: Arc<dyn WriteGuard> = if flags.leader_elect { Arc::new(lease.clone()) } else { Arc::new(AlwaysWrite) };
-    let account_metrics = Metrics::register(&mut registry).account("default");
-    let confidence = Confidence::new(account, Arc::new(transport), Arc::clone(&guard), account_metrics)
+    let guard = if flags.leader_elect { LeaseGuard::new(REQUEST_TIMEOUT) } else { LeaseGuard::always() };
+    let account_metrics = Metrics::register(&mut registry).account(DEFAULT_ACCOUNT);
+    let url = account.url.as_str().to_owned();
+    let confidence = Confidence::new(account, Arc::new(transport), Arc::new(guard.clone()), account_metrics)
         .map_err(|error| error.to_string())?;
+    let accounts = Accounts::of_default(Account::new(DEFAULT_ACCOUNT, &url, confidence));
     let client = cluster().await?;
     let listener =
         http_server::bind(flags.listen).await.map_err(|error| format!("--listen {}: {error}", flags.listen))?;
     let (progress, readiness) = (Progress::default(), Readiness::default());
-    readiness.require("the resources", NOT_LISTED);
+    readiness.require(RESOURCES.0, RESOURCES.1);
     let store = reflector::store();
     let endpoints = Endpoints {
         scrape: scrape(registry, metrics.clone(), store.0.clone()),
@@ -130,11 +134,16 @@ async fn run(flags: RunFlags, account: AccountSettings, transport: HttpTransport
     };
     let serving = spawn_endpoints(listener, endpoints)?;
     let stop = until_signal()?;
+    let events = EventRecorder::new(client.clone(), REPORTER, instance(), metrics.failures(Operation::WriteEvent));
     let replica = Replica {
-        lease: flags.leader_elect.then(|| candidate(&flags, client.clone(), lease, &readiness)),
+        lease: flags
+            .leader_elect
+            .then(|| candidate(&flags, client.clone(), guard.clone(), events.clone(), &readiness)),
         settings: settings(&flags),
+        events,
+        operator: pod(),
         client,
-        confidence,
+        accounts,
         guard,
         metrics,
         progress,
@@ -160,17 +169,21 @@ fn scrape(
     })
 }
 
-fn candidate(flags: &RunFlags, client: Client, guard: LeaseGuard, readiness: &Readiness) -> Candidate {
+fn candidate(
+    flags: &RunFlags,
+    client: Client,
+    guard: LeaseGuard,
+    events: EventRecorder,
+    readiness: &Readiness,
+) -> Candidate {
     let namespace = std::env::var("POD_NAMESPACE").unwrap_or_else(|_| client.default_namespace().to_owned());
     let settings = LeaseSettings {
         namespace,
-        name: "confidence-operator".to_owned(),
+        name: flags.lease_name.clone(),
         instance: instance(),
         duration: flags.lease_duration,
     };
-    let recorder =
-        EventRecorder::new(client.clone(), "iam.confidence.dev/confidence-operator", instance(), Counter::default());
-    Candidate::new(client, settings, guard, recorder, readiness.require("the lease", "not asked for yet"))
+    Candidate::new(client, settings, guard, events, readiness.require("the lease", "not asked for yet"))
 }
 
 async fn cluster() -> Result<Client, String> {
@@ -186,15 +199,26 @@ async fn cluster() -> Result<Client, String> {
 fn settings(flags: &RunFlags) -> Settings {
     Settings {
         interval: flags.interval,
+        min_interval: flags.min_interval,
+        instance_id: flags.instance_id.clone(),
         observe: flags.observe,
         last_seen_resolution: flags.last_seen_resolution,
         // Twice the same would be two watches that wait for each other.
         namespaces: flags.watch_namespaces.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect(),
         watch_secrets: flags.watch_secrets,
-        instance: instance(),
-        pod: std::env::var("POD_NAMESPACE").ok().zip(std::env::var("POD_NAME").ok()),
         seed: None,
     }
+}
+
+/// The operator's own pod, as its environment names it.
+fn pod() -> Option<ObjectReference> {
+    Some(ObjectReference {
+        api_version: Some("v1".to_owned()),
+        kind: Some("Pod".to_owned()),
+        namespace: Some(std::env::var("POD_NAMESPACE").ok()?),
+        name: Some(std::env::var("POD_NAME").ok()?),
+        ..ObjectReference::default()
+    })
 }
 
 /// Who this process is, in events and in the Lease.

@@ -3,22 +3,37 @@
 
 use futures::future::join_all;
 
+use k8s_openapi::api::core::v1::ObjectReference;
+
 use super::listing::Listings;
 use crate::account::{Account, Accounts};
 use crate::confidence::{AccountState, BlockCause};
-use crate::engine::{EventDraft, EventRecorder, WorkQueue};
+use crate::engine::{EventDraft, EventRecorder, LeaseGuard, WorkQueue};
 
 /// Watches every account, for as long as it is polled.
-pub(super) async fn watch(accounts: &Accounts, queue: &WorkQueue, listings: &Listings, events: &EventRecorder) {
+pub(super) async fn watch(
+    accounts: &Accounts,
+    queue: &WorkQueue,
+    listings: &Listings,
+    events: &EventRecorder,
+    operator: Option<&ObjectReference>,
+    guard: &LeaseGuard,
+) {
+    let tell = async |draft: EventDraft| {
+        if let Some(operator) = operator.filter(|_| guard.may_write()) {
+            events.record(operator, vec![draft]).await;
+        }
+    };
+    let tell = &tell;
     join_all(accounts.all().into_iter().map(|account| async move {
-        tokio::join!(watch_state(&account, queue, events), watch_credentials(&account, queue, listings));
+        tokio::join!(watch_state(&account, queue, tell), watch_credentials(&account, queue, listings));
     }))
     .await;
     std::future::pending::<()>().await;
 }
 
 /// When an account is available again, those that wait for it go on; that it changed is told once, about the pod.
-async fn watch_state(account: &Account, queue: &WorkQueue, events: &EventRecorder) {
+async fn watch_state(account: &Account, queue: &WorkQueue, tell: &impl AsyncFn(EventDraft)) {
     let mut states = account.confidence.account();
     let mut told = None;
     while states.changed().await.is_ok() {
@@ -33,7 +48,7 @@ async fn watch_state(account: &Account, queue: &WorkQueue, events: &EventRecorde
         }
         // A probe that failed only makes the window longer: that is no news.
         if cause != told {
-            events.tell_about_operator(event(&account.name, cause)).await;
+            tell(event(&account.name, cause)).await;
         }
         told = cause;
     }

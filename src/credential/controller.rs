@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
-use kube::Client;
+use k8s_openapi::api::core::v1::{Namespace, ObjectReference};
+use kube::{Api, Client};
 use kube::runtime::controller::{Config, Controller as Executor};
 use kube::runtime::reflector::Store;
 use kube::runtime::reflector::store::Writer;
@@ -20,12 +21,13 @@ use super::resync::{Checker, Distrust, Resync};
 use super::secret_watch::SecretWatch;
 use super::startup::Startup;
 use super::watched::{CredentialClaims, Watched};
-use super::{Objects, Reconciler, Statuses, accounts};
+use super::lifecycle::{Lifecycle, Memories};
+use super::{Intervals, Objects, Reconciler, Statuses, accounts};
 use crate::account::Accounts;
-use crate::api::ConfidenceClientCredential;
+use crate::api::{ConfidenceClientCredential, OWN_LABEL_PREFIX};
 use crate::confidence::wire::ClientCredential;
 use crate::engine::health::{Progress, Readiness};
-use crate::engine::{EventRecorder, SecretVersions, StatusWriter, WatchEvent, WorkQueue, work_queue};
+use crate::engine::{EventRecorder, LeaseGuard, SecretVersions, StatusWriter, WatchEvent, WorkQueue, work_queue};
 use crate::metrics::{ControllerMetrics, Operation};
 
 /// Reconciles of an account that run at the same time. Each spends its time waiting for a permit or for an answer, so many cost
@@ -43,6 +45,10 @@ const GRACE: Duration = Duration::from_secs(9);
 pub struct Settings {
     /// How often a resource is checked for drift that does not say.
     pub interval: Duration,
+    /// The shortest interval that a resource may ask for.
+    pub min_interval: Duration,
+    /// What tells the credentials of this installation from those of another; none: the uid of the namespace `kube-system`.
+    pub instance_id: Option<String>,
     /// How credentials are observed.
     pub observe: ObserveMode,
     /// By how much `lastSeenTime` must move to be worth a status write of its own.
@@ -61,8 +67,12 @@ pub struct Parts {
     pub client: Client,
     /// The accounts at Confidence.
     pub accounts: Accounts,
+    /// Asked before events are told.
+    pub guard: LeaseGuard,
     /// Where events are told.
     pub events: EventRecorder,
+    /// The operator's own pod, if there is one.
+    pub operator: Option<ObjectReference>,
     /// Writes the statuses.
     pub statuses: Arc<StatusWriter<ConfidenceClientCredential>>,
     /// What is counted.
@@ -84,7 +94,8 @@ pub struct Stopped {
 
 /// Runs until told to stop.
 pub async fn run(parts: Parts, settings: Settings, stop: watch::Receiver<bool>) -> Stopped {
-    let controller = Controller::new(parts, &settings);
+    let instance = instance_id(&parts.client, settings.instance_id.as_deref()).await;
+    let controller = Controller::new(parts, &settings, instance);
     controller.run(settings, stop).await
 }
 
@@ -100,18 +111,21 @@ struct Controller {
     listings: Arc<Listings>,
     reconciler: Arc<Reconciler>,
     statuses: Statuses,
+    guard: LeaseGuard,
     events: EventRecorder,
+    operator: Option<ObjectReference>,
     metrics: ControllerMetrics,
     readiness: Readiness,
     store: (Store<ConfidenceClientCredential>, Writer<ConfidenceClientCredential>),
 }
 
 impl Controller {
-    fn new(parts: Parts, settings: &Settings) -> Self {
-        let Parts { client, accounts, events, statuses, metrics, progress, readiness, store } = parts;
+    fn new(parts: Parts, settings: &Settings, instance: Option<Arc<str>>) -> Self {
+        let Parts { client, accounts, guard, events, operator, statuses, metrics, progress, readiness, store } = parts;
         let slots = work_queue::Settings { slots: SLOTS, background_slots: BACKGROUND_SLOTS };
         let queue = WorkQueue::new(slots, settings.seed);
         let objects = Objects(store.0.clone());
+        let intervals = Intervals { default: settings.interval, shortest: settings.min_interval };
         let versions = Arc::new(SecretVersions::default());
         let cache = Arc::new(ObservationCache::new());
         let claims = Arc::new(CredentialClaims::new());
@@ -156,7 +170,17 @@ impl Controller {
             statuses: Arc::clone(&statuses),
             queue: queue.clone(),
             startup: Arc::clone(&startup),
-            interval: settings.interval,
+            intervals,
+        };
+        let lifecycle = Lifecycle {
+            client: client.clone(),
+            instance,
+            statuses: Arc::clone(&statuses),
+            cache: Arc::clone(&cache),
+            versions: Arc::clone(&versions),
+            listings: Arc::clone(&listings),
+            memories: Memories::new(),
+            events: events.clone(),
         };
         let reconciler = Arc::new(Reconciler {
             queue: queue.clone(),
@@ -169,7 +193,8 @@ impl Controller {
             objects,
             metrics: metrics.clone(),
             progress,
-            interval: settings.interval,
+            lifecycle,
+            intervals,
             last_seen_resolution: settings.last_seen_resolution,
         });
         Self {
@@ -184,7 +209,9 @@ impl Controller {
             listings,
             reconciler,
             statuses,
+            guard,
             events,
+            operator,
             metrics,
             readiness,
             store,
@@ -226,8 +253,8 @@ impl Controller {
             }
         };
         let side_work = async {
-            let accounts = accounts::watch(&self.accounts, &self.queue, &self.listings, &self.events);
-            tokio::join!(watch, secrets, claims, accounts, self.statuses.run(), self.events.run(), self.resync.run());
+            let accounts = accounts::watch(&self.accounts, &self.queue, &self.listings, &self.events, self.operator.as_ref(), &self.guard);
+            tokio::join!(watch, secrets, claims, accounts, self.statuses.run(), self.events.run(&self.guard), self.resync.run());
         };
         // What the last reconciles came to is still written.
         let work = async {
@@ -250,13 +277,32 @@ impl Controller {
     }
 }
 
-/// A listing keeps the credentials that somebody claims.
+/// What tells the credentials of this installation from those of another. Without it, resources in create mode stall.
+async fn instance_id(client: &Client, configured: Option<&str>) -> Option<Arc<str>> {
+    if let Some(configured) = configured {
+        return Some(configured.into());
+    }
+    match Api::<Namespace>::all(client.clone()).get_metadata("kube-system").await {
+        Ok(namespace) => namespace.metadata.uid.map(Into::into),
+        Err(error) => {
+            tracing::warn!(%error, "the namespace kube-system cannot be read, so nothing is created; grant get on it, or give --instance-id");
+            None
+        }
+    }
+}
+
+/// A listing keeps the credentials that somebody claims, and those that carry a label of the operator.
 fn is_claimed(claims: Arc<CredentialClaims>) -> Box<super::listing::Wanted> {
     Box::new(move |account, credential: &ClientCredential| {
         let Some(name) = &credential.name else { return false };
         let (client, id) = super::watched::claimed(&account.url, name);
-        claims.owner(&client, &id).is_some()
+        claims.owner(&client, &id).is_some() || is_labelled(credential)
     })
+}
+
+/// Whether a credential carries a label of the operator, of whatever instance.
+fn is_labelled(credential: &ClientCredential) -> bool {
+    credential.labels.keys().any(|key| key.starts_with(OWN_LABEL_PREFIX))
 }
 
 /// Counts and logs what the watch of the resources shows of itself.
@@ -273,17 +319,17 @@ fn note(
         }
         WatchEvent::Failed { scope, error } => {
             metrics.kubernetes_error(Operation::WatchResources);
-            readiness.missing(scope.to_string(), error.to_string());
+            readiness.require(scope.to_string(), error.to_string());
             tracing::warn!(%scope, %error, "the resources cannot be watched; the operator tries again");
         }
         WatchEvent::Recovered { scope } => {
-            readiness.met(&scope.to_string());
+            readiness.requirement(scope.to_string()).set_met();
             tracing::info!(%scope, "the resources are watched again");
         }
         WatchEvent::Ready { missing } => {
-            readiness.met(crate::replica::RESOURCES);
+            readiness.requirement(crate::replica::RESOURCES.0).set_met();
             for missing in missing {
-                readiness.missing(missing.scope.to_string(), missing.why.clone());
+                readiness.require(missing.scope.to_string(), missing.why.clone());
             }
         }
     }

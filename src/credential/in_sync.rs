@@ -40,6 +40,10 @@ impl InSync {
     /// Whether a reconcile would find nothing to be done, given what the credential is now: nothing differs that is to be
     /// written, and the status says all that there is to say.
     pub(super) fn is_in_sync(&self, key: &Key, object: &ConfidenceClientCredential, credential: &ClientCredential) -> bool {
+        if object.spec.client.is_some() {
+            // The life of a created credential has more to it than a comparison.
+            return false;
+        }
         let Ok(desired) = Desired::from_spec(&object.spec) else { return false };
         let status = self.statuses.current(key, object);
         let is_report = object.spec.drift_policy == DriftPolicy::Report;
@@ -96,8 +100,10 @@ impl InSync {
     }
 }
 
-/// The Secret that a resource refers to.
+/// The Secret that a resource reads, or publishes.
 pub(super) fn secret_of(key: &Key, object: &ConfidenceClientCredential) -> Option<SecretName> {
-    let reference = &object.spec.client_secret.as_ref()?.secret_key_ref;
-    Some(SecretName { namespace: Arc::clone(&key.namespace), name: reference.name.as_str().into() })
+    let read = object.spec.client_secret.as_ref().map(|it| it.secret_key_ref.name.as_str());
+    let published = || object.spec.published_secret.as_ref().map(|it| it.name.as_str());
+    let name = read.or_else(published)?;
+    Some(SecretName { namespace: Arc::clone(&key.namespace), name: name.into() })
 }

@@ -17,6 +17,7 @@ mod client_secret;
 mod controller;
 mod groups;
 mod in_sync;
+mod lifecycle;
 mod listing;
 mod observations;
 mod observe;
@@ -40,6 +41,7 @@ use tracing::Instrument;
 use tracing::field::Empty;
 
 use self::client_secret::SecretReader;
+use self::lifecycle::{End, Lifecycle};
 use self::observations::ObservationCache;
 use self::observe::Observer;
 use self::outcome::{Applied, Failure, Outcome};
@@ -47,14 +49,14 @@ use self::report::Facts;
 use self::requests::Requests;
 use self::watched::{CredentialClaims, claimed};
 use crate::account::Accounts;
-use crate::api::ConfidenceClientCredential;
+use crate::api::{ConfidenceClientCredential, ConfidenceClientCredentialStatus as Status};
 use crate::api::conditions::Reason;
 use crate::confidence::client::StillWanted;
 use crate::confidence::{Priority, Recovery, Requester};
 use crate::engine::health::Progress;
-use crate::engine::{Attempt, Key, Next, PendingStatus, Standing, StatusWriter, WorkQueue};
+use crate::engine::{Attempt, AttemptId, Key, Next, PendingStatus, Standing, StatusWriter, WorkQueue};
 use crate::metrics::{ControllerMetrics, HasOutcome};
-use crate::plan::{Plan, plan};
+use crate::plan::{Desired, Plan, plan};
 
 pub use self::controller::{Parts, Settings, Stopped, run};
 pub use self::observe::ObserveMode;
@@ -65,6 +67,9 @@ type Statuses = Arc<StatusWriter<ConfidenceClientCredential>>;
 /// How long the account may be over its rate limit before the resources report it: a shorter wait is over before anybody
 /// reads of it.
 const RATE_LIMIT_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The shortest wait before a created credential is looked at again.
+const MIN_LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The resources, as the watch shows them.
 #[derive(Clone)]
@@ -102,7 +107,8 @@ struct Reconciler {
     objects: Objects,
     metrics: ControllerMetrics,
     progress: Progress,
-    interval: Duration,
+    lifecycle: Lifecycle,
+    intervals: Intervals,
     last_seen_resolution: Duration,
 }
 
@@ -123,7 +129,7 @@ impl Reconciler {
     /// One attempt, and what it leads to. Every line of its log carries its id.
     async fn run(&self, object: &Arc<ConfidenceClientCredential>, attempt: &Attempt) -> Next {
         let Key { namespace, name } = &attempt.key;
-        let span = tracing::info_span!("reconcile", id = %attempt.id, %namespace, resource = %name, outcome = Empty);
+        let span = tracing::info_span!("reconcile", id = %attempt_id(attempt), %namespace, resource = %name, outcome = Empty);
         let work = async {
             let outcome = self.metrics.measured(self.outcome(object, attempt)).await;
             tracing::Span::current().record("outcome", outcome.label());
@@ -137,12 +143,32 @@ impl Reconciler {
         if object.spec.suspend {
             // What was observed before counts no more when the resource is resumed.
             self.cache.invalidate(&attempt.key);
-            return Outcome::Suspended;
         }
-        match self.attempt(object, attempt).await {
-            Ok(applied) => Outcome::Applied(Box::new(applied)),
-            Err(failure) => Outcome::Failed(failure),
-        }
+        let result = if object.spec.client.is_some() {
+            self.live(object, attempt).await
+        } else if object.metadata.deletion_timestamp.is_some() {
+            // An adopted credential stays as it is.
+            Ok(Outcome::Released)
+        } else if object.spec.suspend {
+            Ok(Outcome::Suspended)
+        } else {
+            self.attempt(object, attempt).await.map(|applied| Outcome::Applied(Box::new(applied)))
+        };
+        result.unwrap_or_else(Outcome::Failed)
+    }
+
+    /// The same for a credential that the operator creates: its lifecycle decides step by step.
+    async fn live(&self, object: &Arc<ConfidenceClientCredential>, attempt: &Attempt) -> Result<Outcome, Failure> {
+        let account = self.accounts.find(object.spec.account_ref.as_ref())?;
+        let desired = Desired::from_spec(&object.spec)?;
+        let is_current = || self.queue.is_current(attempt);
+        let calls = Calls { attempt, requester: requester(attempt), still_wanted: &is_current };
+        let end = self.lifecycle.reconcile(object, account, desired, &calls).await?;
+        Ok(match end {
+            End::Rest(life, applied) => Outcome::Living(Box::new(applied), Box::new(life)),
+            End::Suspended => Outcome::Suspended,
+            End::Released => Outcome::Released,
+        })
     }
 
     /// The stages, in order.
@@ -160,7 +186,7 @@ impl Reconciler {
         }
         let is_current = || self.queue.is_current(attempt);
         let calls = Calls { attempt, requester: requester(attempt), still_wanted: &is_current };
-        let interval = self.interval_of(object);
+        let interval = self.intervals.of(object);
         let mut observed = self.observer.observe(&resolved, &calls, interval).await?;
         let known = apply::secret_knowledge(&resolved, key, &status, &self.cache);
         let mut planned = plan(&resolved.desired, &observed, &known, resolved.policy);
@@ -194,18 +220,18 @@ impl Reconciler {
     /// Hands the status to its writer, if it is to say something else than it says.
     fn report(&self, object: &Arc<ConfidenceClientCredential>, attempt: &Attempt, outcome: &Outcome) {
         let key = &attempt.key;
-        self.count(outcome);
-        if self.is_too_early_to_report(object, attempt, outcome) {
-            return;
-        }
         let newest = self.newest(key, object);
         let before = self.statuses.current(key, &newest);
+        self.count(&before, object.metadata.generation, outcome);
+        if matches!(outcome, Outcome::Released) || self.is_too_early_to_report(object, attempt, outcome) {
+            return;
+        }
         let facts = Facts::of(object, self.last_seen_resolution, self.cache.has_reported_failure(key));
         let status = report::next_status(&before, &facts, outcome);
         self.cache.set_reported_failure(key, matches!(outcome, Outcome::Failed(_)));
         if status != before {
             let events = report::events(&before, &status, outcome);
-            self.statuses.put(key, &newest, PendingStatus { status, events, attempt: attempt.id });
+            self.statuses.put(key, &newest, PendingStatus { status, events, attempt: attempt_id(attempt) });
         }
     }
 
@@ -226,17 +252,23 @@ impl Reconciler {
         }
     }
 
-    fn count(&self, outcome: &Outcome) {
+    fn count(&self, before: &Status, generation: Option<i64>, outcome: &Outcome) {
         if let Some(applied) = outcome.applied() {
-            self.metrics.drift(applied.drifted(), applied.remaining(), applied.written().is_some());
+            let is_foreign = applied.is_report() || report::is_in_sync(before, generation);
+            self.metrics.drift(applied.drifted(), is_foreign, applied.remaining(), applied.written().is_some());
         }
     }
 
     fn next(&self, object: &ConfidenceClientCredential, outcome: &Outcome) -> Next {
         match outcome {
-            Outcome::Suspended => Next::Done,
+            Outcome::Suspended | Outcome::Released => Next::Done,
             Outcome::Applied(applied) if applied.is_converged() => Next::Done,
             Outcome::Applied(_) => Next::Stalled,
+            Outcome::Living(applied, life) => match life.look_again {
+                Some(after) if after < self.intervals.of(object) => Next::RetryAfter(after.max(MIN_LOOK_AGAIN)),
+                _ if applied.is_converged() && !life.needs_checks() => Next::Done,
+                _ => Next::Stalled,
+            },
             Outcome::Failed(failure) => match failure.recovery {
                 Recovery::UserAction => Next::Stalled,
                 Recovery::Account => {
@@ -244,7 +276,7 @@ impl Reconciler {
                     let at_latest = self.accounts.by_name(&group).map(|account| account.wait()).unwrap_or_default();
                     Next::Blocked { group, at_latest }
                 }
-                Recovery::Retry | Recovery::None => Next::Retry,
+                Recovery::Retry | Recovery::None => failure.retry_after.map_or(Next::Retry, Next::RetryAfter),
             },
         }
     }
@@ -254,15 +286,22 @@ impl Reconciler {
         let shown = self.objects.get(key).filter(|shown| shown.metadata.uid == object.metadata.uid);
         shown.unwrap_or_else(|| Arc::clone(object))
     }
-
-    fn interval_of(&self, object: &ConfidenceClientCredential) -> Duration {
-        interval_of(object, self.interval)
-    }
 }
 
-/// How often a resource is checked for drift.
-fn interval_of(object: &ConfidenceClientCredential, default: Duration) -> Duration {
-    object.spec.own_interval().and_then(Result::ok).unwrap_or(default)
+/// How often resources are checked for drift.
+#[derive(Clone, Copy, Debug)]
+struct Intervals {
+    /// One that does not say.
+    default: Duration,
+    /// At least; a shorter one counts as this.
+    shortest: Duration,
+}
+
+impl Intervals {
+    fn of(self, object: &ConfidenceClientCredential) -> Duration {
+        let own = object.spec.own_interval().and_then(Result::ok);
+        own.map_or(self.default, |own| own.max(self.shortest))
+    }
 }
 
 /// Whose slots a resource takes: those of its account.
@@ -277,4 +316,9 @@ fn requester(attempt: &Attempt) -> Requester {
         crate::engine::Priority::Background => Priority::Background,
     };
     Requester { priority, flow: Arc::clone(&attempt.key.namespace) }
+}
+
+/// The id of an attempt, for the log.
+fn attempt_id(attempt: &Attempt) -> AttemptId {
+    AttemptId(u32::try_from(attempt.id & u64::from(u32::MAX)).unwrap_or_default())
 }

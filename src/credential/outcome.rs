@@ -1,5 +1,8 @@
 //! What a reconcile came to: the types from which, and from which alone, a status is made.
 
+use std::time::Duration;
+
+use super::lifecycle::Life;
 use crate::api::conditions::Reason;
 use crate::api::status::ObservedSecret;
 use crate::confidence::wire::{ClientCredential, Field};
@@ -14,6 +17,10 @@ pub(crate) enum Outcome {
     Suspended,
     /// The credential was observed and, where that was wanted, brought in line.
     Applied(Box<Applied>),
+    /// The same of a credential that the operator created, and how its life stands.
+    Living(Box<Applied>, Box<Life>),
+    /// The resource is being deleted, and the operator has done its part.
+    Released,
     /// The reconcile ended early.
     Failed(Failure),
 }
@@ -118,6 +125,8 @@ pub(crate) struct Failure {
     /// What happened and what to do, for a person.
     pub(crate) message: String,
     pub(crate) recovery: Recovery,
+    /// When to try again, where it is known; else after a backoff.
+    pub(crate) retry_after: Option<Duration>,
     /// What had been observed and written before.
     pub(crate) before: Option<Box<Applied>>,
 }
@@ -125,12 +134,17 @@ pub(crate) struct Failure {
 impl Failure {
     /// A person has to act.
     pub(crate) fn stalled(reason: Reason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into(), recovery: Recovery::UserAction, before: None }
+        Self { reason, message: message.into(), recovery: Recovery::UserAction, retry_after: None, before: None }
     }
 
     /// Another attempt may succeed.
     pub(crate) fn retry(reason: Reason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into(), recovery: Recovery::Retry, before: None }
+        Self { reason, message: message.into(), recovery: Recovery::Retry, retry_after: None, before: None }
+    }
+
+    /// The resource is gone or another one: nothing is to be said.
+    pub(crate) fn abandoned() -> Self {
+        Self { recovery: Recovery::None, ..Self::retry(Reason::ServiceUnavailable, "the resource is gone") }
     }
 
     /// Whether something was written before the failure, which has to be recorded whatever came after.
@@ -154,7 +168,7 @@ impl From<InvalidSpec> for Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let reason = error.blocked().map_or_else(|| reason_of(error.cause()), reason_of_block);
-        Self { reason, message: error.to_string(), recovery: error.recovery(), before: None }
+        Self { reason, message: error.to_string(), recovery: error.recovery(), retry_after: None, before: None }
     }
 }
 
@@ -189,8 +203,8 @@ impl Outcome {
     /// What was observed and written, also where the reconcile ended early.
     pub(crate) fn applied(&self) -> Option<&Applied> {
         match self {
-            Self::Suspended => None,
-            Self::Applied(applied) => Some(applied),
+            Self::Suspended | Self::Released => None,
+            Self::Applied(applied) | Self::Living(applied, _) => Some(applied),
             Self::Failed(failure) => failure.before.as_deref(),
         }
     }
@@ -200,10 +214,13 @@ impl HasOutcome for Outcome {
     fn label(&self) -> &'static str {
         match self {
             Self::Suspended => "suspended",
-            Self::Applied(applied) if applied.written.is_some() => "updated",
-            Self::Applied(applied) if applied.remaining.is_empty() => "in_sync",
-            Self::Applied(applied) if applied.is_report => "drift_reported",
-            Self::Applied(_) => "not_applied",
+            Self::Released => "released",
+            Self::Applied(applied) | Self::Living(applied, _) => match applied {
+                applied if applied.written.is_some() => "updated",
+                applied if applied.remaining.is_empty() => "in_sync",
+                applied if applied.is_report => "drift_reported",
+                _ => "not_applied",
+            },
             Self::Failed(failure) => match failure.recovery {
                 Recovery::UserAction => "stalled",
                 Recovery::Retry => "failed",

@@ -26,6 +26,14 @@ pub(super) fn credential_name(spec: &ConfidenceClientCredentialSpec) -> Result<C
     name.parse().map_err(|error: crate::confidence::name::InvalidName| InvalidSpec::new("spec.name", error.to_string()))
 }
 
+/// The credential that a resource manages: the one that its spec names, or the one that the operator created for it.
+pub(super) fn managed_name(object: &ConfidenceClientCredential) -> Option<CredentialName> {
+    if object.spec.client.is_some() {
+        return object.status.as_ref()?.name.as_deref()?.parse().ok();
+    }
+    credential_name(&object.spec).ok()
+}
+
 /// Completes the spec of a resource that adopts a credential.
 pub(super) async fn resolve(
     object: &ConfidenceClientCredential,

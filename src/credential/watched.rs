@@ -1,7 +1,6 @@
 //! What the watch of the resources shows: who claims which credential, which Secret each resource uses, and what is due.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -11,14 +10,14 @@ use super::in_sync::secret_of;
 use super::observations::ObservationCache;
 use super::report::is_converged;
 use super::requests;
-use super::resolve::credential_name;
+use super::resolve::managed_name;
 use super::startup::{Startup, Waiting};
-use super::{Statuses, interval_of, lane_of};
+use super::{Intervals, Statuses, lane_of};
 use crate::account::{Accounts, name_of};
 use crate::api::ConfidenceClientCredential;
 use crate::api::conditions::{Reason, Type, find};
 use crate::confidence::name::CredentialName;
-use crate::engine::{Claim, Claims, Key, SecretVersions, Trigger, WatchEvent, WorkQueue};
+use crate::engine::{Claim, Claims, Key, SecretVersions, StatusOrigin, Trigger, WatchEvent, WorkQueue};
 
 /// A client at Confidence, over all accounts: the URL of the API and the id.
 pub(super) type ClientId = (Arc<str>, Box<str>);
@@ -36,8 +35,8 @@ pub(super) struct Watched {
     pub(super) statuses: Statuses,
     pub(super) queue: WorkQueue,
     pub(super) startup: Arc<Startup>,
-    /// How often a resource is checked that does not say.
-    pub(super) interval: Duration,
+    /// How often a resource is checked.
+    pub(super) intervals: Intervals,
 }
 
 impl Watched {
@@ -80,7 +79,7 @@ impl Watched {
         let rivals = self.index(&key, object);
         self.startup.remove(&key);
         self.queue.apply(&key, &lane_of(object), self.queue.revision(object, &requests::ANNOTATIONS));
-        if self.statuses.seen(&key, object, previous) {
+        if self.statuses.seen(&key, object, previous) == StatusOrigin::Foreign {
             // Somebody else changed the status: the next check reports it anew.
             self.queue.set_converged(&key, false);
         }
@@ -109,17 +108,24 @@ impl Watched {
     fn index(&self, key: &Key, object: &ConfidenceClientCredential) -> Vec<Key> {
         self.cache.apply(key, object.metadata.uid.as_deref().unwrap_or_default());
         self.versions.set_reference(key, secret_of(key, object));
-        let name = credential_name(&object.spec).ok();
-        let group = name.as_ref().filter(|_| !object.spec.suspend).map(|name| Group {
+        let name = managed_name(object);
+        let client = client_of(object, name.as_ref());
+        let group = client.filter(|_| !object.spec.suspend).map(|client| Group {
             account: name_of(&key.namespace, object.spec.account_ref.as_ref()),
-            client: name.client().into(),
-            interval: interval_of(object, self.interval),
+            client,
+            interval: self.intervals.of(object),
         });
         self.groups.set(key, group);
         let url = self.accounts.find(object.spec.account_ref.as_ref()).map(|account| Arc::clone(&account.url)).ok();
         let claim = url.zip(name).map(|(url, name)| claim_of(object, &url, &name));
         self.claims.apply(key, claim)
     }
+}
+
+/// The client whose listing shows the credential of a resource.
+fn client_of(object: &ConfidenceClientCredential, name: Option<&CredentialName>) -> Option<Arc<str>> {
+    let created = object.spec.client.as_deref().and_then(|client| client.strip_prefix("clients/"));
+    created.or_else(|| name.map(CredentialName::client)).map(Into::into)
 }
 
 /// What a resource claims that names a credential.

@@ -4,12 +4,12 @@
 //! returned is compared. A withheld one is written again when the Secret changed, or when somebody else wrote the
 //! credential since. What was written is recorded by its version, never by its value.
 
-use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{Method, Observation};
 use crate::api::spec::DriftPolicy;
 use crate::api::status::{ObservedSecret, Time};
+use crate::confidence::wire::same_time;
 
 /// A secret to be at Confidence, and the version of the Secret that holds it.
 #[derive(Clone, Debug)]
@@ -122,21 +122,7 @@ impl DesiredSecret {
 
 fn written_since(record: &ObservedSecret, observed: &Observation) -> bool {
     match (observed.credential.update_time, record.update_time) {
-        (Some(now), Some(Time(then))) => !is_same_time(now, then),
+        (Some(now), Some(Time(then))) => !same_time(now, then),
         _ => false,
     }
-}
-
-/// Whether two times are one, told with different precision: a server may answer microseconds to a PATCH and milliseconds
-/// to a GET (protobuf's JSON has 0, 3, 6 or 9 fractional digits).
-pub(crate) fn is_same_time(a: Timestamp, b: Timestamp) -> bool {
-    let unit = precision(a).max(precision(b));
-    a.duration_since(b).abs() < unit || a == b
-}
-
-/// The unit of the last digit that a time has. A time on the whole second has milliseconds that happen to be zero.
-fn precision(time: Timestamp) -> SignedDuration {
-    let nanoseconds = time.subsec_nanosecond();
-    let unit = [1_000_000, 1_000].into_iter().find(|unit| nanoseconds % unit == 0).unwrap_or(1);
-    SignedDuration::from_nanos(unit.into())
 }

@@ -23,6 +23,7 @@
 
 mod client_secret;
 mod desired;
+pub mod lifecycle;
 mod observation;
 mod update;
 

@@ -19,15 +19,26 @@ mod writes;
 
 use std::sync::Arc;
 
-use kube::Client;
+use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::{Api, Client, CustomResourceExt};
 
-use super::Statuses;
+use self::run::{AT_REST, Run};
 use super::listing::Listings;
 use super::observations::ObservationCache;
+use super::outcome::Failure;
+use super::{Calls, Statuses};
+use crate::account::Account;
+use crate::api::ConfidenceClientCredential;
+use crate::api::conditions::Reason;
 use crate::engine::{EventRecorder, SecretVersions};
+use crate::plan::Desired;
+use crate::plan::lifecycle::Surroundings;
 
 pub(super) use self::memory::Memories;
 pub(super) use self::report::Life;
+pub(super) use self::run::End;
 
 /// What the lifecycle of created credentials uses.
 pub(super) struct Lifecycle {
@@ -40,4 +51,48 @@ pub(super) struct Lifecycle {
     pub(super) listings: Arc<Listings>,
     pub(super) memories: Memories,
     pub(super) events: EventRecorder,
+}
+
+impl Lifecycle {
+    /// Takes one step after the other until there is nothing to be done now.
+    pub(super) async fn reconcile(
+        &self,
+        object: &Arc<ConfidenceClientCredential>,
+        account: Arc<Account>,
+        desired: Desired,
+        calls: &Calls<'_>,
+    ) -> Result<End, Failure> {
+        let Some(instance) = &self.instance else {
+            return Err(Failure::stalled(
+                Reason::InvalidSpec,
+                "spec.client: the operator does not know which installation it is, so it creates nothing; grant its \
+                 ServiceAccount get on the namespace kube-system, or start it with --instance-id",
+            ));
+        };
+        let memory = self.memories.of(calls.key());
+        let mut memory = memory.lock_owned().await;
+        memory.begin(object.metadata.uid.as_deref().unwrap_or_default());
+        let status = self.statuses.current(calls.key(), object);
+        let mut run = Run::new(self, instance, account, desired, calls, Arc::clone(object), status, memory);
+        if object.metadata.deletion_timestamp.is_some() {
+            run.surroundings = self.surroundings(object).await;
+        }
+        run.read_secrets(false).await?;
+        run.to_the_end().await
+    }
+
+    /// What surrounds a resource that is being deleted. What may not be read is taken to be as usual.
+    async fn surroundings(&self, object: &ConfidenceClientCredential) -> Surroundings {
+        let is_deleted = |metadata: Option<ObjectMeta>| metadata.is_some_and(|it| it.deletion_timestamp.is_some());
+        let crds: Api<CustomResourceDefinition> = Api::all(self.client.clone());
+        let crd = crds.get_metadata_opt(ConfidenceClientCredential::crd_name()).await.ok().flatten();
+        let namespaces: Api<Namespace> = Api::all(self.client.clone());
+        let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+        let namespace = namespaces.get_metadata_opt(namespace).await.ok().flatten();
+        Surroundings {
+            is_crd_deleted: is_deleted(crd.map(|it| it.metadata)),
+            is_namespace_terminating: is_deleted(namespace.map(|it| it.metadata)),
+            ..AT_REST
+        }
+    }
 }

@@ -28,9 +28,9 @@ pub(in crate::credential) struct Life {
 }
 
 impl Life {
-    /// Whether superseded credentials remain: they are looked at at every interval.
-    pub(in crate::credential) fn is_rotating(&self) -> bool {
-        self.rotation != RotationState::None
+    /// Whether every check has to look closer than at what moved: superseded credentials are used, or a time comes.
+    pub(in crate::credential) fn needs_checks(&self) -> bool {
+        self.rotation != RotationState::None || self.look_again.is_some()
     }
 
     /// Puts what is recorded into a status.

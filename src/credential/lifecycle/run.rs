@@ -76,6 +76,41 @@ pub(super) enum End {
     Released,
 }
 
+impl<'a> Run<'a> {
+    #[allow(clippy::too_many_arguments)] // what a reconcile is made of
+    pub(super) fn new(
+        life: &'a Lifecycle,
+        instance: &'a str,
+        account: Arc<Account>,
+        desired: Desired,
+        calls: &'a Calls<'a>,
+        object: Arc<ConfidenceClientCredential>,
+        status: Status,
+        memory: OwnedMutexGuard<Remembered>,
+    ) -> Self {
+        Self {
+            life,
+            instance,
+            account,
+            desired,
+            calls,
+            object,
+            is_whole: false,
+            status,
+            records: None,
+            memory,
+            listing: ListingState::None,
+            secrets: Secrets { current: SecretState::Absent, former: None, is_fresh: false },
+            values: HashMap::new(),
+            server_time: None,
+            newest: HashMap::new(),
+            corrected: HashSet::new(),
+            applied: None,
+            surroundings: AT_REST,
+        }
+    }
+}
+
 impl Run<'_> {
     /// Takes one step after the other until there is nothing to be done now.
     pub(super) async fn to_the_end(&mut self) -> Result<End, Failure> {
@@ -85,7 +120,7 @@ impl Run<'_> {
             if last.as_ref() == Some(&step) {
                 return Err(Failure::retry(Reason::Creating, "the last step did not change anything; it will be repeated"));
             }
-            tracing::debug!(step = step.label(), "lifecycle");
+            tracing::debug!(step = label(&step), "lifecycle");
             if let Some(end) = self.carry_out(step.clone()).await? {
                 return Ok(end);
             }
@@ -270,4 +305,28 @@ fn unreadable(error: kube::Error) -> Failure {
 
 pub(super) fn unwritable(error: kube::Error) -> Failure {
     Failure::retry(Reason::Creating, format!("the API server refused a write to the resource: {}", super::steps::words(&error)))
+}
+
+/// What a step is, for the log: nothing of what it carries.
+fn label(step: &Step) -> &'static str {
+    match step {
+        Step::AddFinalizer => "add_finalizer",
+        Step::RemoveFinalizer(_) => "remove_finalizer",
+        Step::List => "list",
+        Step::Get { .. } => "get",
+        Step::Record { .. } => "record",
+        Step::DryRunSecret => "dry_run_secret",
+        Step::WriteAttempt { .. } => "write_attempt",
+        Step::Create { .. } => "create",
+        Step::Publish(_) => "publish",
+        Step::Correct(_) => "correct",
+        Step::Relabel(_) => "relabel",
+        Step::Delete(_) => "delete",
+        Step::DeleteSecret { .. } => "delete_secret",
+        Step::Wait { .. } => "wait",
+        Step::Stall(_) => "stall",
+        Step::Rest { .. } => "rest",
+        Step::Suspended => "suspended",
+        Step::Report(_) => "report",
+    }
 }

@@ -1,7 +1,6 @@
 //! The steps, carried out one by one.
 
 use secrecy::SecretString;
-use tokio::time::Instant;
 
 use super::published_secret::{self, Wanted};
 use super::report::{Life, stalled, waiting, would};
@@ -20,7 +19,7 @@ use crate::plan::lifecycle::{
     Fetched, OWNER_LABEL, Publication, RESOURCE_LABEL, ReleaseReason, RotationState, SecretState, Step, Until,
     ValueSource, resource_label,
 };
-use crate::plan::{Observation, Plan, SecretKnowledge};
+use crate::plan::{Observation, SecretKnowledge};
 
 impl Run<'_> {
     /// Carries out a step. Returns how the reconcile ends, if it does.
@@ -103,8 +102,7 @@ impl Run<'_> {
             Ok(read) => {
                 self.server_time = read.date.or(self.server_time);
                 let is_returned = read.value.client_secret.is_some();
-                let credential = self.newest.insert(name.clone(), read.value).map(drop);
-                let _ = credential;
+                self.newest.insert(name.clone(), read.value);
                 let fact = self.newest.get(&name).and_then(|it| self.fact_of(it));
                 let disclosure = if is_returned { Disclosure::Returned } else { Disclosure::Withheld };
                 fact.map_or(Answer::Failed, |fact| Answer::Found(fact, disclosure))
@@ -448,5 +446,3 @@ fn unpublished(error: kube::Error) -> Failure {
     }
 }
 
-#[allow(unused_imports)]
-use {Instant as _, Plan as _};

@@ -25,6 +25,9 @@ pub(super) use self::pages::{Listing, PAGE_SIZE};
 /// How long a reconcile waits for others that want to observe a credential of the same client.
 const GATHER: Duration = Duration::from_millis(2);
 
+/// How long a complete listing is recent enough to decide from.
+const LISTING_LASTS: Duration = Duration::from_secs(10);
+
 /// How long a refused LIST, or its number of pages, is remembered.
 const KNOWLEDGE_LASTS: Duration = Duration::from_hours(1);
 
@@ -140,6 +143,35 @@ impl Listings {
         if shared.waiting.load(Ordering::Relaxed) > 0 {
             latest.listing = Some((began, Some(Arc::clone(&listing))));
         }
+        Ok(listing)
+    }
+
+    /// A complete listing that was begun after that time; whoever has one shares it. With no time, the last one will do.
+    ///
+    /// # Errors
+    /// Why a page could not be read. A listing that changed while it was read is a failure that passes.
+    pub(super) async fn newer(
+        &self,
+        account: &Account,
+        client: &str,
+        after: Option<Instant>,
+        requester: &Requester,
+    ) -> Result<Arc<Listing>, Error> {
+        let shared = self.of(account, client);
+        let mut latest = shared.latest.lock().await;
+        if let Some((_, Some(listing))) = &latest.listing
+            && after.is_none_or(|after| listing.began() > after)
+            && listing.began().elapsed() < LISTING_LASTS
+        {
+            return Ok(Arc::clone(listing));
+        }
+        let began = Instant::now();
+        let read = self.read(account, client, &shared, usize::MAX, requester).await;
+        let listing = Arc::new(read.map_err(|error| match error {
+            ListError::Call(error) => error,
+            error => Error::new(Cause::InvalidResponse, error.to_string()),
+        })?);
+        latest.listing = Some((began, Some(Arc::clone(&listing))));
         Ok(listing)
     }
 

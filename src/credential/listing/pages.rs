@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::ListError;
@@ -19,6 +20,8 @@ pub(in crate::credential) struct Listing {
     /// By id, with the time at which their page was asked for.
     credentials: HashMap<Box<str>, (ClientCredential, Instant)>,
     pages: usize,
+    began: Option<Instant>,
+    date: Option<Timestamp>,
     /// Entries that could not be read: which credentials they are, nobody knows.
     unreadable: usize,
 }
@@ -37,6 +40,16 @@ impl Listing {
     /// Every credential that somebody wants.
     pub(in crate::credential) fn credentials(&self) -> impl Iterator<Item = &ClientCredential> {
         self.credentials.values().map(|(credential, _)| credential)
+    }
+
+    /// When it was begun.
+    pub(in crate::credential) fn began(&self) -> Instant {
+        self.began.unwrap_or_else(Instant::now)
+    }
+
+    /// The server's time in its last answer.
+    pub(in crate::credential) fn date(&self) -> Option<Timestamp> {
+        self.date
     }
 
     /// How many pages it took.
@@ -60,15 +73,17 @@ pub(super) async fn read(
     progress: &Progress,
 ) -> Result<Listing, ListError> {
     let mut seen = Seen::default();
-    let mut listing = Listing::default();
+    let mut listing = Listing { began: Some(Instant::now()), ..Listing::default() };
     let mut token = None;
     loop {
         let at = Instant::now();
         let page = {
             // Reconciles may wait for the whole listing: each page is progress.
             let _working = progress.begin();
-            confidence.list(client, PAGE_SIZE, token.as_deref(), requester).await?.value
+            confidence.list(client, PAGE_SIZE, token.as_deref(), requester).await?
         };
+        listing.date = page.date.or(listing.date);
+        let page = page.value;
         listing.pages += 1;
         listing.unreadable += page.unreadable;
         token = seen.check(client, &page)?;

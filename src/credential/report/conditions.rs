@@ -13,11 +13,16 @@ pub(super) fn after(before: &Status, facts: &Facts, outcome: &Outcome) -> Vec<Co
     let judge = |verdicts| transition(&before.conditions, verdicts, facts.generation, facts.now);
     match outcome {
         Outcome::Suspended => judge(suspended()),
+        Outcome::Released => before.conditions.clone(),
         Outcome::Applied(applied) => judge(applied_verdicts(applied)),
+        Outcome::Living(applied, life) => judge([applied_verdicts(applied), life.verdicts()].concat()),
         Outcome::Failed(failure) if is_reported(before, facts, failure) => before.conditions.clone(),
         Outcome::Failed(failure) => {
             let mut conditions = judge(failed(failure));
             conditions.extend(drifted_after_failure(before, facts, failure));
+            // What a failed attempt learned nothing of stays as it is.
+            let standing = [Type::Published, Type::Rotating].into_iter().filter_map(|it| find(&before.conditions, it));
+            conditions.extend(standing.cloned());
             conditions
         }
     }

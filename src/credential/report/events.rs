@@ -4,7 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::is_in_sync;
 use crate::api::ConfidenceClientCredentialStatus as Status;
-use crate::api::conditions::{Type, find};
+use crate::api::conditions::{Reason, Type, find};
 use crate::confidence::Recovery;
 use crate::credential::outcome::{Applied, Outcome};
 use crate::engine::EventDraft;
@@ -17,13 +17,16 @@ pub(in crate::credential) fn events(before: &Status, after: &Status, outcome: &O
         events.extend(updated(applied));
     }
     let is_warning = match outcome {
-        Outcome::Suspended => false,
-        Outcome::Applied(applied) => !applied.is_converged(),
+        Outcome::Suspended | Outcome::Released => false,
+        Outcome::Applied(applied) | Outcome::Living(applied, _) => !applied.is_converged(),
         // A blocked account is an event of the account, not of each resource.
         Outcome::Failed(failure) => failure.recovery != Recovery::Account,
     };
     if is_warning {
-        events.extend(warning(before, after));
+        events.extend(warning(before, after, Type::Ready));
+    }
+    if find(&after.conditions, Type::Rotating).is_some_and(|it| it.reason != Reason::Rotating.to_string()) {
+        events.extend(warning(before, after, Type::Rotating));
     }
     events
 }
@@ -49,11 +52,12 @@ fn drift_detected(before: &Status, after: &Status, applied: &Applied) -> Option<
     Some(EventDraft { warning: true, reason: "DriftDetected".to_owned(), action: "Compare", note })
 }
 
-/// A warning where the reason changed, or where a person gets another message.
-fn warning(before: &Status, after: &Status) -> Option<EventDraft> {
-    let ready = find(&after.conditions, Type::Ready)?;
-    let words = |it: &Condition| (it.reason.clone(), it.message.clone());
-    let is_new = find(&before.conditions, Type::Ready).map(words) != Some(words(ready));
+/// A warning where the reason of a condition changed. The message of an old credential in use moves with its last use.
+fn warning(before: &Status, after: &Status, r#type: Type) -> Option<EventDraft> {
+    let ready = find(&after.conditions, r#type)?;
+    let is_ready = r#type == Type::Ready;
+    let words = |it: &Condition| (it.reason.clone(), is_ready.then(|| it.message.clone()));
+    let is_new = find(&before.conditions, r#type).map(words) != Some(words(ready));
     is_new.then(|| EventDraft {
         warning: true,
         reason: ready.reason.clone(),

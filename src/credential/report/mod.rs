@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::outcome::{Applied, Failure, Outcome};
 use super::requests::Requests;
 use crate::api::conditions::{Reason, Truth, Type, find};
-use crate::api::status::{Drift, LastUpdate, Time};
+use crate::api::status::{Drift, LastUpdate, Origin, Time};
 use crate::api::{ConfidenceClientCredential, ConfidenceClientCredentialStatus as Status};
 use crate::confidence::Recovery;
 use crate::confidence::name::CredentialName;
@@ -25,8 +25,10 @@ pub(super) use self::events::events;
 pub(super) struct Facts {
     pub(super) generation: Option<i64>,
     pub(super) requests: Requests,
-    /// The name in the spec, and its client.
+    /// The name in the spec.
     pub(super) name: Option<CredentialName>,
+    /// The client in the spec: `clients/{client}`.
+    pub(super) client: Option<String>,
     pub(super) last_seen_resolution: Duration,
     /// Whether this process has reported a failure that still lasts.
     pub(super) has_reported_failure: bool,
@@ -39,15 +41,21 @@ impl Facts {
         last_seen_resolution: Duration,
         has_reported_failure: bool,
     ) -> Self {
+        let name = super::resolve::credential_name(&object.spec).ok();
         Self {
             generation: object.metadata.generation,
             requests: Requests::of(object),
-            name: super::resolve::credential_name(&object.spec).ok(),
+            client: client_of(object, name.as_ref()),
+            name,
             last_seen_resolution,
             has_reported_failure,
             now: Timestamp::now(),
         }
     }
+}
+
+fn client_of(object: &ConfidenceClientCredential, name: Option<&CredentialName>) -> Option<String> {
+    object.spec.client.clone().or_else(|| Some(format!("clients/{}", name?.client())))
 }
 
 /// The status after a reconcile; equal to the one before where nothing is worth a write.
@@ -61,7 +69,7 @@ pub(super) fn next_status(before: &Status, facts: &Facts, outcome: &Outcome) -> 
         return next;
     }
     next.observed_generation = facts.generation;
-    next.client = facts.name.as_ref().map(|name| format!("clients/{}", name.client()));
+    next.client = facts.client.clone().or_else(|| next.client.take());
     if let Some(applied) = outcome.applied() {
         record_observation(&mut next, facts, applied.credential());
         next.drift = drift(applied.remaining());
@@ -71,8 +79,14 @@ pub(super) fn next_status(before: &Status, facts: &Facts, outcome: &Outcome) -> 
         // Another resource holds the credential: this one must not seem to.
         next.name = None;
     }
+    if facts.name.is_some() && next.name.is_some() {
+        next.origin = Some(Origin::Adopted);
+    }
     next.conditions = conditions::after(before, facts, outcome);
-    if !matches!(outcome, Outcome::Suspended) {
+    if let Outcome::Living(_, life) = outcome {
+        life.put(&mut next);
+    }
+    if !matches!(outcome, Outcome::Suspended | Outcome::Released) {
         next.last_handled_reconcile_at.clone_from(&facts.requests.reconcile);
     }
     if is_worth_writing(before, &next, facts, outcome.applied().map(Applied::method)) { next } else { before.clone() }

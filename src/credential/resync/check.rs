@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::distrust::Distrust;
 use crate::account::{Account, Accounts};
+use crate::api::ConfidenceClientCredential;
 use crate::confidence::Requester;
 use crate::confidence::name::CredentialName;
 use crate::confidence::wire::ClientCredential;
@@ -58,7 +59,11 @@ impl Checker {
         let listing = self.listings.list(account, &group.client, members.len(), requester).await?;
         let mut missing = Vec::new();
         for (number, key) in members.iter().enumerate() {
-            let Some(name) = self.name(key) else { continue };
+            let Some(name) = self.name(key) else {
+                // It is being created, or could not be.
+                self.trigger_idle(key);
+                continue;
+            };
             match listing.entry(name.credential()) {
                 Some((credential, at)) => self.check(key, credential, *at),
                 // An entry that could not be read may be this one.
@@ -105,12 +110,11 @@ impl Checker {
             self.cache.confirm(key, at);
             return;
         }
-        let Some(object) = self.objects.get(key).filter(|object| {
-            let named = resolve::credential_name(&object.spec).ok();
-            named.is_some() && named == credential.name
-        }) else {
-            return;
+        let is_of = |object: &Arc<ConfidenceClientCredential>| {
+            let name = resolve::managed_name(object);
+            name.is_some() && name == credential.name
         };
+        let Some(object) = self.objects.get(key).filter(is_of) else { return };
         let is_in_sync = self.in_sync.is_in_sync(key, &object, credential);
         let age = self.cache.put(key, Observation::read(credential.clone()), at);
         if age == Age::Older || !self.queue.is_idle(key) {
@@ -148,6 +152,12 @@ impl Checker {
     }
 
     fn name(&self, key: &Key) -> Option<CredentialName> {
-        resolve::credential_name(&self.objects.get(key)?.spec).ok()
+        resolve::managed_name(self.objects.get(key)?.as_ref())
+    }
+
+    fn trigger_idle(&self, key: &Key) {
+        if self.queue.is_idle(key) {
+            self.queue.trigger(key, Trigger::Resync);
+        }
     }
 }

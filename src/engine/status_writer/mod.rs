@@ -172,6 +172,11 @@ impl<K: WithStatus> StatusWriter<K> {
         self.pending.all_written().await;
     }
 
+    /// Waits until what was put for a resource is written, or refused for good.
+    pub async fn written(&self, key: &Key) {
+        self.pending.written(key).await;
+    }
+
     /// Writes what is put, for as long as it is polled.
     pub async fn run(&self) {
         let mut queued = self.queued.lock().await;

@@ -223,6 +223,17 @@ impl<K: WithStatus> PendingStatuses<K> {
         }
     }
 
+    /// Waits until the status of one resource is written, or refused.
+    pub(super) async fn written(&self, key: &Key) {
+        loop {
+            let ended = self.ended.notified();
+            if self.state().entries.get(key).is_none_or(|entry| entry.pending.is_none() || entry.is_refused) {
+                return;
+            }
+            ended.await;
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, State<K>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
