@@ -116,8 +116,8 @@ fn of_one_call(cause: Cause) -> (Reason, Help) {
         Cause::ConnectionLost => (Reason::ConnectionLost, Help::Time),
         Cause::TimedOut => (Reason::TimedOut, Help::Time),
         Cause::ResponseTooLarge | Cause::InvalidResponse => (Reason::InvalidResponse, Help::Time),
-        Cause::RateLimited => (Reason::RateLimited, Help::Account),
-        Cause::Unauthenticated => (Reason::Unauthenticated, Help::Account),
+        Cause::RateLimited => (Reason::RateLimited, Help::Time),
+        Cause::Unauthenticated => (Reason::Unauthenticated, Help::Time),
         Cause::ServiceUnavailable => (Reason::ServiceUnavailable, Help::Account),
         Cause::NotLeader | Cause::Superseded | Cause::Stopping => (Reason::ServiceUnavailable, Help::Nobody),
     }

@@ -59,7 +59,11 @@ pub(in crate::controller) async fn read(
         let page = {
             // Passes may wait for the whole list: each page is progress.
             let _working = context.progress.begin();
-            context.confidence.list(client, PAGE_SIZE, token.as_deref(), &crate::confidence::Requester::new(priority, client)).await?.value
+            context
+                .confidence
+                .list(client, PAGE_SIZE, token.as_deref(), &crate::confidence::Requester::new(priority, client))
+                .await?
+                .value
         };
         listing.pages += 1;
         token = pages.check(client, &page)?;
