@@ -19,9 +19,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::cli::flags::{CredentialSource, LabelsEncodingFlag, LogFormat, RunFlags};
-use crate::confidence::transport::{HttpTransport, REQUEST_TIMEOUT};
 use crate::confidence::metrics::Metrics;
 use crate::confidence::settings::{BaseUrl, Credentials, Settings as AccountSettings};
+use crate::confidence::transport::{HttpTransport, REQUEST_TIMEOUT};
 use crate::confidence::wire::LabelsShape;
 use crate::account::{Account, Accounts, DEFAULT_ACCOUNT};
 use crate::confidence::Confidence;
@@ -49,7 +49,8 @@ pub fn start(flags: RunFlags) -> Result<bool, String> {
     let ca = flags.ca_file.as_deref().map(read_ca).transpose()?;
     // Once for the process: kube and reqwest use the same provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let transport = HttpTransport::new(ca.as_deref()).map_err(|error| named(flags.ca_file.as_deref(), &error.to_string()))?;
+    let transport =
+        HttpTransport::new(ca.as_deref()).map_err(|error| named(flags.ca_file.as_deref(), &error.to_string()))?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
     let traces = Traces::start(runtime.handle())?;

@@ -124,11 +124,7 @@ impl Metrics {
         let Families { requests, request_duration, queue_duration, token_expiry, list_entries_unreadable } =
             families.clone();
         registry.register("api_requests", "Requests to Confidence by outcome", requests);
-        registry.register(
-            "api_request_duration_seconds",
-            "Time until the response of Confidence",
-            request_duration,
-        );
+        registry.register("api_request_duration_seconds", "Time until the response of Confidence", request_duration);
         registry.register("account_queue_duration_seconds", "How long calls waited for a permit", queue_duration);
         registry.register(
             "token_expiry_timestamp_seconds",

@@ -188,8 +188,7 @@ impl CircuitBreaker {
         let until = error.retry_at().unwrap_or_else(|| now + self.window(cause));
         let told = self.blocked.take().filter(|blocked| blocked.cause == cause).map(|blocked| blocked.error);
         let told = told.unwrap_or_else(|| error.as_blocking(cause));
-        let is_inferred =
-            !error.is_account_wide() && !matches!(error.cause(), Cause::Unreachable | Cause::TlsFailed);
+        let is_inferred = !error.is_account_wide() && !matches!(error.cause(), Cause::Unreachable | Cause::TlsFailed);
         self.blocked = Some(Blocked { until, cause, error: told, is_inferred });
         self.failures = Failures::default();
         Change::Blocked

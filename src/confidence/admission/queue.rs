@@ -58,8 +58,7 @@ impl Queue {
     }
 
     pub(super) fn pop(&mut self) -> Option<Waiter> {
-        let background_is_due =
-            self.interactive_in_a_row >= MAX_INTERACTIVE_IN_A_ROW && !self.background.is_empty();
+        let background_is_due = self.interactive_in_a_row >= MAX_INTERACTIVE_IN_A_ROW && !self.background.is_empty();
         if !background_is_due && let Some(waiter) = self.interactive.pop() {
             self.interactive_in_a_row += 1;
             return Some(waiter);

@@ -69,7 +69,9 @@ impl Auth {
     pub(super) async fn token(&self, endpoint: &impl ExchangeToken) -> Result<Token, Error> {
         match self.origin(self.source.snapshot())? {
             Origin::Given(token) => Ok(token),
-            Origin::Exchanged(client) => self.cache.token(&client, endpoint).await.map_err(|error| self.failed_exchange(error)),
+            Origin::Exchanged(client) => {
+                self.cache.token(&client, endpoint).await.map_err(|error| self.failed_exchange(error))
+            }
         }
     }
 

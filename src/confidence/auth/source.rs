@@ -74,9 +74,7 @@ impl CredentialSource {
     /// News of the values, where somebody else watches them.
     pub(super) fn news(&self) -> Option<watch::Receiver<Option<CredentialValues>>> {
         match self {
-            Self::Watched(watched) => {
-                Some(watched.lock().unwrap_or_else(PoisonError::into_inner).receiver.clone())
-            }
+            Self::Watched(watched) => Some(watched.lock().unwrap_or_else(PoisonError::into_inner).receiver.clone()),
             Self::Fixed(_) | Self::Files(_) => None,
         }
     }

@@ -25,7 +25,10 @@ struct Body<'a> {
 }
 
 /// The body of a token call.
-pub(in crate::confidence) fn exchange_body(id: &SecretString, secret: &SecretString) -> Result<Bytes, serde_json::Error> {
+pub(in crate::confidence) fn exchange_body(
+    id: &SecretString,
+    secret: &SecretString,
+) -> Result<Bytes, serde_json::Error> {
     let (client_id, client_secret) = (id.expose_secret(), secret.expose_secret());
     serde_json::to_vec(&Body { grant_type: "client_credentials", client_id, client_secret }).map(sealed)
 }
@@ -126,7 +129,8 @@ mod tests {
             ("1e300", Some(LONGEST_LIFE.as_secs())),
             ("18446744073709551615", Some(LONGEST_LIFE.as_secs())),
         ] {
-            let answer = IssuedToken::from_json(format!(r#"{{"accessToken":"t","expiresIn":{text}}}"#).as_bytes()).unwrap();
+            let answer =
+                IssuedToken::from_json(format!(r#"{{"accessToken":"t","expiresIn":{text}}}"#).as_bytes()).unwrap();
             assert_eq!(answer.life.map(|it| it.as_secs()), seconds, "{text}");
         }
     }

@@ -29,9 +29,7 @@ use super::metrics::AccountMetrics;
 use super::name::{CredentialName, is_id};
 use super::settings::{BaseUrl, Settings, SettingsError};
 use super::transport::Transport;
-use super::wire::{
-    ClientCredential, ClientsPage, CredentialUpdate, LabelsShape, ListPage, NewCredential, WireError,
-};
+use super::wire::{ClientCredential, ClientsPage, CredentialUpdate, LabelsShape, ListPage, NewCredential, WireError};
 
 pub(super) use self::call::{CallKind, sealed};
 pub use self::write_guard::{AlwaysWrite, StillWanted, WriteGuard};

@@ -260,7 +260,9 @@ mod tests {
     /// Protobuf's JSON leaves an empty display name out.
     #[test]
     fn named_answer_without_display_name_is_a_credential() {
-        for text in [r#"{"name":"clients/c/credentials/k"}"#, r#"{"name":"clients/c/credentials/k","displayName":null}"#] {
+        for text in
+            [r#"{"name":"clients/c/credentials/k"}"#, r#"{"name":"clients/c/credentials/k","displayName":null}"#]
+        {
             assert_eq!(read(text).display_name, "");
         }
     }

@@ -33,7 +33,7 @@ where
 }
 
 #[tokio::test]
-async fn an_answer_is_read_whole() {
+async fn response_is_read_whole() {
     let answer = against(async |mut stream, _| {
         stream.write_all(b"HTTP/1.1 418 x\r\nretry-after: 3\r\ncontent-length: 2\r\n\r\nhi").await.unwrap();
     });
@@ -43,7 +43,7 @@ async fn an_answer_is_read_whole() {
 }
 
 #[tokio::test]
-async fn html_is_an_answer_too_and_the_clients_to_judge() {
+async fn html_is_a_response_too() {
     let answer = against(async |mut stream, _| {
         let page = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>";
         stream.write_all(page.as_bytes()).await.unwrap();
@@ -52,7 +52,7 @@ async fn html_is_an_answer_too_and_the_clients_to_judge() {
 }
 
 #[tokio::test]
-async fn the_program_says_who_it_is() {
+async fn program_says_who_it_is() {
     let answer = against(async |mut stream, request: String| {
         let named = request.contains(concat!("user-agent: confidence-operator/", env!("CARGO_PKG_VERSION")));
         let status = if named { 200 } else { 400 };
@@ -96,17 +96,17 @@ async fn write(times: i32) -> (String, Result<http::Response<Bytes>, TransportEr
 }
 
 #[tokio::test]
-async fn a_write_is_checked_as_it_leaves() {
-    let (read, result) = write(1).await;
+async fn write_is_checked_as_it_leaves() {
+    let (read, result) = write(2).await;
     assert!(read.ends_with("{\"x\":1}") && read.contains("content-length: 7\r\n"), "{read}");
     result.unwrap();
-    let (read, result) = write(0).await;
+    let (read, result) = write(1).await;
     assert!(!read.contains("\"x\""), "{read}");
-    assert!(result.unwrap_err().detail.contains("another replica"));
+    assert_eq!(result.unwrap_err().fault, TransportFault::Withheld);
 }
 
 #[tokio::test]
-async fn a_redirect_is_an_answer_and_is_not_followed() {
+async fn redirect_is_not_followed() {
     let answer = against(async |mut stream, _| {
         stream
             .write_all(b"HTTP/1.1 307 x\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n")
@@ -117,13 +117,13 @@ async fn a_redirect_is_an_answer_and_is_not_followed() {
 }
 
 #[tokio::test]
-async fn a_connection_that_ends_without_an_answer_is_broken() {
+async fn connection_without_a_response_is_broken() {
     let error = against(async |stream, _| drop(stream)).await.unwrap_err();
     assert_eq!(error.fault, TransportFault::Broken, "{error}");
 }
 
 #[tokio::test]
-async fn a_connection_that_is_reset_is_broken() {
+async fn reset_connection_is_broken() {
     let error = against(async |stream, _| {
         stream.set_zero_linger().unwrap();
         drop(stream);
@@ -132,7 +132,7 @@ async fn a_connection_that_is_reset_is_broken() {
 }
 
 #[tokio::test]
-async fn an_answer_that_breaks_off_is_broken() {
+async fn response_that_breaks_off_is_broken() {
     let error = against(async |mut stream, _| {
         stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"displ").await.unwrap();
     });
@@ -140,7 +140,7 @@ async fn an_answer_that_breaks_off_is_broken() {
 }
 
 #[tokio::test]
-async fn an_answer_without_end_is_cut_off() {
+async fn endless_response_is_cut_off() {
     let error = against(async |mut stream, _| {
         stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
         while stream.write_all(&[b'x'; 4096]).await.is_ok() {}
@@ -149,7 +149,7 @@ async fn an_answer_without_end_is_cut_off() {
 }
 
 #[tokio::test]
-async fn nobody_listening_is_refused_and_no_url_is_told() {
+async fn refused_connection_repeats_no_url() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/clients/mine", listener.local_addr().unwrap());
     drop(listener);
@@ -159,14 +159,14 @@ async fn nobody_listening_is_refused_and_no_url_is_told() {
 }
 
 #[tokio::test]
-async fn a_name_that_nobody_knows_is_told_as_that() {
+async fn unknown_name_is_a_dns_fault() {
     // RFC 6761: names below .invalid never resolve.
     let error = transport().send(get("http://confidence.invalid/")).await.unwrap_err();
     assert_eq!(error.fault, TransportFault::Dns, "{error}");
 }
 
 #[tokio::test]
-async fn a_server_that_speaks_no_tls_is_a_tls_failure() {
+async fn server_without_tls_is_a_tls_fault() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://{}/", listener.local_addr().unwrap());
     let serving = tokio::spawn(async move {
@@ -179,7 +179,59 @@ async fn a_server_that_speaks_no_tls_is_a_tls_failure() {
 }
 
 #[test]
-fn a_bundle_without_certificates_is_refused() {
+fn bundle_without_certificates_is_refused() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     assert!(HttpTransport::new(Some(b"nothing")).is_err());
+}
+
+/// A server whose TLS handshake succeeds, and which then does with the connection as told. Its certificate is in PEM.
+async fn tls_against<F>(
+    server: impl FnOnce(tokio_rustls::server::TlsStream<TcpStream>) -> F + Send + 'static,
+) -> TransportError
+where
+    F: Future<Output = ()> + Send,
+{
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(certified.signing_key.serialize_der()).unwrap();
+    let mut config = rustls::ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(vec![certified.cert.der().clone()], key)
+        .unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}/", listener.local_addr().unwrap());
+    let serving = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        server(acceptor.accept(stream).await.unwrap()).await;
+    });
+    let transport = HttpTransport::new(Some(certified.cert.pem().as_bytes())).unwrap();
+    let error = transport.send(get(&url)).await.unwrap_err();
+    serving.await.unwrap();
+    error
+}
+
+/// The request may have been carried out by then.
+#[tokio::test]
+async fn tls_that_fails_after_the_request_is_broken() {
+    let error = tls_against(async |mut stream| {
+        let mut request = [0; 1024];
+        assert!(stream.read(&mut request).await.unwrap() > 0);
+        let (tcp, _) = stream.get_mut();
+        tcp.write_all(b"this is no TLS record").await.unwrap();
+    });
+    assert_eq!(error.await.fault, TransportFault::Broken);
+}
+
+/// A server that would speak HTTP/2 is spoken to in HTTP/1.1, where the lease is asked as the body leaves.
+#[tokio::test]
+async fn http_2_is_not_offered() {
+    tls_against(async |mut stream| {
+        let mut request = [0; 1024];
+        let length = stream.read(&mut request).await.unwrap();
+        assert!(request[..length].starts_with(b"GET / HTTP/1.1\r\n"));
+        assert_ne!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    })
+    .await;
 }

@@ -1,11 +1,17 @@
+//! The calls, and what they share.
+
+mod account;
+mod calls;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use futures::future::join_all;
 use tokio::time::Instant;
 
 use super::*;
-use crate::confidence::error::Remedy;
+use crate::confidence::error::Recovery;
 use crate::confidence::settings::Credentials;
 use crate::confidence::testing::{Answer, Lease, Server, client, metrics, name, settings, with_settings};
 use crate::confidence::transport::{MAX_ANSWER_BYTES, REQUEST_TIMEOUT, TransportFault};
@@ -19,17 +25,25 @@ fn rename() -> CredentialUpdate {
     CredentialUpdate::rename("x".to_owned())
 }
 
+fn interactive() -> Requester {
+    Requester::interactive("ns")
+}
+
+fn background() -> Requester {
+    Requester::background("ns")
+}
+
 async fn update(confidence: &Confidence, update: &CredentialUpdate) -> Result<ClientCredential, Error> {
-    confidence.update(&name(0), update, Priority::Interactive, &|| true).await
+    confidence.update(&name(0), update, &interactive(), &|| true).await.map(|response| response.value)
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_calls_go_where_the_api_has_them() {
+async fn calls_go_where_the_api_has_them() {
     let server = Server::new(|_, _| Answer::json(200, r#"{"displayName":"x","nextPageToken":"n"}"#));
     let confidence = client(&server, 20);
-    confidence.get(&name(1), Priority::Background).await.unwrap();
+    confidence.get(&name(1), &background()).await.unwrap();
     assert_eq!(
-        confidence.list("c", 100, Some("a b&c"), Priority::Background).await.unwrap().next_page_token.as_deref(),
+        confidence.list("c", 100, Some("a b&c"), &background()).await.unwrap().value.next_page_token.as_deref(),
         Some("n")
     );
     update(&confidence, &labelled()).await.unwrap();
@@ -45,7 +59,7 @@ async fn the_calls_go_where_the_api_has_them() {
     assert!(server.seen().iter().all(|it| it.token == "Bearer given"));
     for client in ["", "..", "a/b", "a?b"] {
         assert_eq!(
-            confidence.list(client, 1, None, Priority::Background).await.unwrap_err().cause(),
+            confidence.list(client, 1, None, &background()).await.unwrap_err().cause(),
             Cause::InvalidRequest,
             "{client}"
         );
@@ -54,7 +68,7 @@ async fn the_calls_go_where_the_api_has_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_update_that_is_no_longer_wanted_when_its_turn_comes_is_not_sent() {
+async fn unwanted_update_is_not_sent() {
     let server = Server::new(|_, _| Answer::ok());
     let confidence = client(&server, 1);
     let began = Instant::now();
@@ -62,7 +76,7 @@ async fn an_update_that_is_no_longer_wanted_when_its_turn_comes_is_not_sent() {
     let still_wanted: StillWanted<'_> = &wanted_for_a_second;
     let updates = (0..20).map(|_| {
         let confidence = &confidence;
-        async move { confidence.update(&name(0), &rename(), Priority::Interactive, still_wanted).await }
+        async move { confidence.update(&name(0), &rename(), &interactive(), still_wanted).await }
     });
     let results = join_all(updates).await;
     let (sent, not_sent): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
@@ -72,7 +86,7 @@ async fn an_update_that_is_no_longer_wanted_when_its_turn_comes_is_not_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_repeated_that_may_have_been_carried_out() {
+async fn ambiguous_write_is_not_repeated() {
     for (answer, cause, unknown) in [
         (Answer::status(500), Cause::ServerError, true),
         (Answer::json(200, "<html>"), Cause::InvalidResponse, true),
@@ -90,21 +104,20 @@ async fn nothing_is_repeated_that_may_have_been_carried_out() {
         let server = Server::new(move |_, _| answer.lock().unwrap().take().unwrap());
         let error = update(&client(&server, 20), &rename()).await.unwrap_err();
         assert_eq!((error.cause(), error.outcome_unknown()), (cause, unknown));
-        assert_eq!(error.remedy() == Remedy::LookFirst, unknown, "{cause:?}");
         assert_eq!(server.count(), 1, "{cause:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_hangs_is_left_after_ten_seconds() {
+async fn hanging_server_is_left_after_ten_seconds() {
     let server = Server::new(|_, _| Answer::Hang);
     let began = Instant::now();
-    let error = client(&server, 20).get(&name(0), Priority::Background).await.unwrap_err();
+    let error = client(&server, 20).get(&name(0), &background()).await.unwrap_err();
     assert_eq!((error.cause(), began.elapsed()), (Cause::TimedOut, REQUEST_TIMEOUT));
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_the_lease_nothing_is_written_and_it_is_asked_after_the_wait() {
+async fn lost_lease_stops_a_waiting_write() {
     let server = Server::new(|_, _| Answer::ok());
     let lease = Arc::new(Lease(AtomicBool::new(true)));
     let settings = settings(Credentials::Token("t".into()), 1);
@@ -117,11 +130,11 @@ async fn without_the_lease_nothing_is_written_and_it_is_asked_after_the_wait() {
     let (result, ()) = tokio::join!(update(&confidence, &rename), lost);
     assert_eq!(result.unwrap_err().cause(), Cause::NotLeader);
     assert_eq!(server.count(), 1);
-    confidence.get(&name(0), Priority::Background).await.unwrap();
+    confidence.get(&name(0), &background()).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
-async fn labels_that_are_refused_as_an_object_are_tried_once_as_an_array_and_remembered() {
+async fn refused_labels_are_tried_as_an_array() {
     for refusal in [400, 422] {
         let server =
             Server::new(
@@ -138,7 +151,7 @@ async fn labels_that_are_refused_as_an_object_are_tried_once_as_an_array_and_rem
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_that_is_not_about_the_labels_is_told_in_the_first_words() {
+async fn other_refusal_keeps_its_first_words() {
     let server = Server::new(|_, number| Answer::json(400, &format!(r#"{{"code":3,"message":"no {number}"}}"#)));
     let confidence = client(&server, 20);
     assert!(update(&confidence, &labelled()).await.unwrap_err().to_string().contains("no 0"));
@@ -148,81 +161,34 @@ async fn a_refusal_that_is_not_about_the_labels_is_told_in_the_first_words() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_second_try_whose_outcome_is_unknown_says_so() {
+async fn ambiguous_second_attempt_says_so() {
     let server = Server::new(|_, number| if number == 0 { Answer::status(422) } else { Answer::status(502) });
     assert!(update(&client(&server, 20), &labelled()).await.unwrap_err().outcome_unknown());
 }
 
 #[tokio::test(start_paused = true)]
-async fn labels_are_written_in_the_shape_that_the_server_showed_last_or_that_was_fixed() {
+async fn labels_take_the_shown_or_configured_shape() {
     let answer = r#"{"displayName":"x","labels":[{"a":"b"}]}"#;
     for (fixed, array) in [(None, true), (Some(LabelsShape::Object), false), (Some(LabelsShape::Array), true)] {
         let server = Server::new(move |_, _| Answer::json(200, answer));
         let settings = Settings { labels: fixed, ..settings(Credentials::Token("t".into()), 20) };
         let confidence = with_settings(&server, settings);
-        confidence.get(&name(0), Priority::Background).await.unwrap();
+        confidence.get(&name(0), &background()).await.unwrap();
         update(&confidence, &labelled()).await.unwrap();
         assert_eq!(server.seen()[1].body.contains(r#""labels":["#), array, "{fixed:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn retry_after_holds_every_call_of_the_account_back_and_then_lets_one_through() {
-    let server = Server::new(|_, number| match number {
-        0 => Answer::later(429, &[("retry-after", "30")]),
-        1 => Answer::Later(Duration::from_secs(2), Box::new(Answer::ok())),
-        _ => Answer::ok(),
-    });
-    let confidence = client(&server, 20);
-    let began = Instant::now();
-    let first = confidence.get(&name(0), Priority::Background).await.unwrap_err();
-    assert_eq!((first.cause(), first.remedy()), (Cause::RateLimited, Remedy::WaitForAccount));
-    let all = async |what: &str| {
-        let results = join_all((0..500).map(|number| {
-            let confidence = confidence.clone();
-            async move { confidence.get(&name(number), Priority::Interactive).await.map(drop) }
-        }));
-        let failures: Vec<_> = results.await.into_iter().filter_map(Result::err).collect();
-        assert!(failures.iter().all(|it| it.to_string() == first.to_string()), "{what}");
-        failures.len()
-    };
-    assert_eq!(all("in the window").await, 500);
-    tokio::time::sleep_until(began + Duration::from_millis(29_900)).await;
-    assert_eq!(all("at its end").await, 500);
-    assert_eq!(server.count(), 1);
-    tokio::time::sleep_until(began + Duration::from_secs(30)).await;
-    assert_eq!(all("all but the probe").await, 499);
-    assert_eq!(server.count(), 2);
-    assert_eq!(*confidence.account().borrow(), AccountState::Available);
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_hour_of_outage_costs_one_probe_a_window() {
-    let server = Server::new(|_, _| Answer::status(503));
-    let confidence = client(&server, 20);
-    let began = Instant::now();
-    while began.elapsed() < Duration::from_hours(1) {
-        let calls = (0..50).map(|number| {
-            let confidence = confidence.clone();
-            async move { confidence.get(&name(number), Priority::Background).await.map(drop) }
-        });
-        assert!(join_all(calls).await.iter().all(Result::is_err));
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
-    // The windows grow to five minutes, half of that on average.
-    assert!((15..60).contains(&server.count()), "{}", server.count());
-}
-
-#[tokio::test(start_paused = true)]
-async fn whoever_drops_the_client_ends_its_tasks() {
+async fn dropped_client_ends_its_tasks() {
     let server = Server::new(|_, _| Answer::ok());
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "t").unwrap();
     let confidence = with_settings(&server, settings(Credentials::TokenFile(file.path().to_owned()), 20));
-    confidence.get(&name(0), Priority::Background).await.unwrap();
+    confidence.get(&name(0), &background()).await.unwrap();
     let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
-    assert_eq!(tasks(), 2, "one gives turns, the other looks for new credentials");
+    assert_eq!(tasks(), 2, "one grants permits, the other looks for new credentials");
     drop(confidence);
-    tokio::time::sleep(CREDENTIALS_PAUSE).await;
+    tokio::task::yield_now().await;
     assert_eq!(tasks(), 0);
 }
