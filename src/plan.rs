@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::api::spec::DriftPolicy;
-use crate::api::status::{Time, WrittenSecret};
+use crate::api::status::{ObservedSecret, Time};
 use crate::confidence::wire::{ClientCredential, CredentialUpdate, Field, SdkType};
 
 /// What a spec asks of a credential, with its references resolved. An option that is absent is not managed.
@@ -40,13 +40,13 @@ pub struct DesiredSecret {
 
 impl DesiredSecret {
     /// Whether this version is the one that was written.
-    pub fn is_version(&self, written: &WrittenSecret) -> bool {
+    pub fn is_version(&self, written: &ObservedSecret) -> bool {
         (&self.uid, &self.resource_version, &self.key) == (&written.uid, &written.resource_version, &written.key)
     }
 
     /// The record of having written this version.
-    pub fn written(&self, update_time: Option<Time>) -> WrittenSecret {
-        WrittenSecret {
+    pub fn written(&self, update_time: Option<Time>) -> ObservedSecret {
+        ObservedSecret {
             uid: self.uid.clone(),
             resource_version: self.resource_version.clone(),
             key: self.key.clone(),
@@ -72,7 +72,7 @@ pub struct Knowledge<'a> {
     /// What to do about drift: under `Report`, a secret that was never compared is not called different.
     pub policy: DriftPolicy,
     /// The version of the Secret that was last written.
-    pub written: Option<&'a WrittenSecret>,
+    pub written: Option<&'a ObservedSecret>,
     /// Whether the value is known to be the one last written, although the Secret's version moved.
     pub same_value: bool,
 }
@@ -134,7 +134,7 @@ fn secret_differs(desired: &DesiredSecret, observed: &ClientCredential, knowledg
     may_write && knowledge.look == Look::Read && written_by_others(observed, written)
 }
 
-fn written_by_others(observed: &ClientCredential, written: &WrittenSecret) -> bool {
+fn written_by_others(observed: &ClientCredential, written: &ObservedSecret) -> bool {
     match (observed.update_time, written.update_time) {
         (Some(now), Some(Time(then))) => now != then,
         _ => false,

@@ -10,7 +10,7 @@ use super::observe::Observed;
 use super::outcome::{Applied, Help, Problem, Written};
 use super::resolve::Resolved;
 use crate::api::spec::DriftPolicy;
-use crate::api::status::{Time, WrittenSecret};
+use crate::api::status::{ObservedSecret, Time};
 use crate::confidence::Priority;
 use crate::confidence::wire::{ClientCredential, Field};
 use crate::plan::{Knowledge, Look, plan};
@@ -19,7 +19,7 @@ use crate::plan::{Knowledge, Look, plan};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct KnownSecret<'a> {
     /// From the status.
-    pub(super) written: Option<&'a WrittenSecret>,
+    pub(super) written: Option<&'a ObservedSecret>,
     /// From memory.
     pub(super) value: Option<KnownValue>,
 }
@@ -90,7 +90,7 @@ struct Done {
     differs: Vec<Field>,
     written: Option<Written>,
     /// What is known of the secret at Confidence.
-    secret: Option<WrittenSecret>,
+    secret: Option<ObservedSecret>,
 }
 
 /// Sets down in `done` what it does: that stands even where it ends early.
@@ -160,7 +160,7 @@ fn secret_record(
     knowledge: Knowledge<'_>,
     differs: &[Field],
     wrote: bool,
-) -> Option<WrittenSecret> {
+) -> Option<ObservedSecret> {
     let desired = resolved.desired.client_secret.as_ref()?;
     let told = credential.client_secret.is_some();
     if differs.contains(&Field::ClientSecret) || (!wrote && (told || knowledge.written.is_none())) {
@@ -214,16 +214,21 @@ mod tests {
         }
     }
 
-    fn recorded(look: Look, written: Option<&WrittenSecret>, differs: &[Field], wrote: bool) -> Option<WrittenSecret> {
+    fn recorded(
+        look: Look,
+        written: Option<&ObservedSecret>,
+        differs: &[Field],
+        wrote: bool,
+    ) -> Option<ObservedSecret> {
         let answer = br#"{"displayName":"x","updateTime":"2026-01-01T00:00:00Z"}"#;
         let answer = ClientCredential::from_json(answer).unwrap();
         let knowledge = Knowledge { look, policy: DriftPolicy::Correct, written, same_value: false };
         secret_record(&resolved(), &answer, knowledge, differs, wrote)
     }
 
-    fn earlier() -> WrittenSecret {
+    fn earlier() -> ObservedSecret {
         let time = Some(Time("2025-01-01T00:00:00Z".parse().unwrap()));
-        WrittenSecret { uid: "u".to_owned(), resource_version: "1".to_owned(), key: "k".to_owned(), update_time: time }
+        ObservedSecret { uid: "u".to_owned(), resource_version: "1".to_owned(), key: "k".to_owned(), update_time: time }
     }
 
     #[test]

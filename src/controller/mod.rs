@@ -120,7 +120,7 @@ async fn bring_in_line(
     let resolved = resolve::resolve(object, context).await?;
     let mut observed = observe::observe(&resolved, key, demand, context).await?;
     let status = context.drafts.current(key, &context.newest(key, object));
-    let known = apply::KnownSecret { written: status.client_secret.as_ref(), value: context.memory.secret(key) };
+    let known = apply::KnownSecret { written: status.observed_secret.as_ref(), value: context.memory.secret(key) };
     if apply::would_hide_others(&resolved, &observed, known, context) {
         observed = observe::observe(&resolved, key, Demand { confirm: true, ..demand }, context).await?;
     }

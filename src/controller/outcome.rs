@@ -1,7 +1,7 @@
 //! What a pass came to: the types from which, and from which alone, a status is made.
 
 use crate::api::conditions::Reason;
-use crate::api::status::WrittenSecret;
+use crate::api::status::ObservedSecret;
 use crate::confidence::wire::{ClientCredential, Field};
 use crate::confidence::{BlockCause, Cause, Error};
 use crate::metrics::HasOutcome;
@@ -34,7 +34,7 @@ pub(super) struct Applied {
     /// Whether drift is told and not corrected.
     pub(super) report_only: bool,
     /// Which version of the Secret is known to be at Confidence.
-    pub(super) secret: Option<WrittenSecret>,
+    pub(super) secret: Option<ObservedSecret>,
 }
 
 /// A write that the server took.

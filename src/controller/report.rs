@@ -25,11 +25,12 @@ pub(super) struct Facts {
 impl Facts {
     pub(super) fn of(object: &ConfidenceClientCredential, last_seen_resolution: Duration) -> Self {
         use kube::ResourceExt;
-        let client = object.spec.name.parse::<crate::confidence::name::CredentialName>().ok();
+        let client =
+            object.spec.name.as_deref().and_then(|name| name.parse::<crate::confidence::name::CredentialName>().ok());
         Self {
             generation: object.metadata.generation,
             requested_at: object.annotations().get(RECONCILE_REQUESTED_AT).cloned(),
-            name: object.spec.name.clone(),
+            name: object.spec.name.clone().unwrap_or_default(),
             client: client.map(|name| format!("clients/{}", name.client())),
             last_seen_resolution,
             now: Timestamp::now(),
@@ -101,7 +102,7 @@ fn record(next: &mut Status, facts: &Facts, applied: &Applied) {
 }
 
 fn record_write(next: &mut Status, facts: &Facts, applied: &Applied) {
-    next.client_secret.clone_from(&applied.secret);
+    next.observed_secret.clone_from(&applied.secret);
     if let Some(written) = &applied.written {
         next.last_update = Some(LastUpdate {
             update_mask: written.update_mask.clone(),

@@ -29,7 +29,7 @@ pub(super) struct Resolved {
 
 /// The credential that a spec names.
 pub(super) fn credential_name(spec: &ConfidenceClientCredentialSpec) -> Result<CredentialName, Problem> {
-    spec.name.parse().map_err(|error| invalid(format!("spec.name: {error}")))
+    spec.name.as_deref().unwrap_or_default().parse().map_err(|error| invalid(format!("spec.name: {error}")))
 }
 
 /// Completes the spec.

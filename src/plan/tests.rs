@@ -149,8 +149,8 @@ fn withheld(version: &str, update_time: i64) -> (Desired, ClientCredential) {
     (desired, ClientCredential::from_json(text.as_bytes()).unwrap())
 }
 
-fn record(version: &str, update_time: i64) -> WrittenSecret {
-    WrittenSecret {
+fn record(version: &str, update_time: i64) -> ObservedSecret {
+    ObservedSecret {
         uid: "u".to_owned(),
         resource_version: version.to_owned(),
         key: "k".to_owned(),

@@ -1,4 +1,4 @@
-//! The conditions of the status, and how they change.
+//! The conditions of a status, and how they change.
 //!
 //! Types and reasons are part of the public contract: `docs/troubleshooting.md` has a section for each reason.
 
@@ -6,19 +6,28 @@ use std::fmt;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
+use serde_json::{Value, json};
 
-/// The types of condition, after kstatus, and [`Drifted`](Self::Drifted).
+/// The types of condition: those of kstatus, and those of this operator.
+///
+/// Ready is always there, Published in create mode; each of the others only while it is True.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum Type {
-    /// The credential is as the spec says (or, under the policy Report, was compared with it).
+    /// The credential is as the spec says (or, under the policy Report, was compared with it). Of an account: its
+    /// credentials are accepted.
     Ready,
-    /// The last pass did not reach its goal and will be repeated without anybody's help.
+    /// The last reconcile did not reach its goal and will be retried without anybody's help.
     Reconciling,
     /// Only a person can help.
     Stalled,
     /// Managed fields differ at Confidence.
     Drifted,
+    /// A superseded credential still exists beside the current one.
+    Rotating,
+    /// The published Secret holds the secret of the current credential.
+    Published,
 }
 
 impl fmt::Display for Type {
@@ -93,6 +102,38 @@ pub enum Reason {
     TlsFailed,
     /// The answer was not what the API promises.
     InvalidResponse,
+    /// The credential is being created.
+    Creating,
+    /// The policy Report forbids to create the credential, which does not exist yet.
+    WouldCreate,
+    /// The credential carries the label of another owner.
+    OwnedElsewhere,
+    /// So many credentials of this resource are live that no further one is created.
+    TooManyLive,
+    /// The account may not list credentials, and without a list none is created.
+    CannotList,
+    /// Confidence did not keep the operator's labels, by which it would find the credential again.
+    LabelsNotKept,
+    /// Confidence created the credential and did not return its secret.
+    SecretNotReturned,
+    /// The Secret to publish in belongs to somebody else.
+    SecretNotOurs,
+    /// A superseded credential is still in use, and so it is kept.
+    OldStillInUse,
+    /// A superseded credential is silent, and the new one was never seen either.
+    NewNotSeen,
+    /// A superseded credential waits for the end of its overlap.
+    Rotating,
+    /// The secret of the current credential is in the Secret.
+    Published,
+    /// No grant of the account covers the resource's namespace and client.
+    NotAllowedByAccount,
+    /// There is no such account.
+    AccountNotFound,
+    /// The resource is being deleted, and its credentials with it.
+    Deleting,
+    /// Confidence accepts the account's credentials.
+    Authenticated,
 }
 
 impl fmt::Display for Reason {
@@ -126,6 +167,33 @@ impl Verdict {
         })
     }
 }
+
+/// The schema of a list of conditions: a map by type, with the patterns and lengths of `metav1.Condition`, which the type of
+/// k8s-openapi does not have (kubernetes/apimachinery, `meta/v1/types.go`).
+pub(super) fn schema(generator: &mut SchemaGenerator) -> Schema {
+    let mut item = Condition::json_schema(generator).to_value();
+    let bounds = json!({
+        "type": {"maxLength": 316, "pattern": TYPE_PATTERN},
+        "status": {"enum": ["True", "False", "Unknown"]},
+        "reason": {"minLength": 1, "maxLength": 1024, "pattern": "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"},
+        "message": {"maxLength": 32768},
+        "observedGeneration": {"minimum": 0},
+    });
+    for (name, bounds) in bounds.as_object().into_iter().flatten() {
+        if let (Value::Object(property), Value::Object(bounds)) = (&mut item["properties"][name], bounds) {
+            property.extend(bounds.clone());
+        }
+    }
+    schemars::json_schema!({
+        "type": "array",
+        "items": item,
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["type"],
+    })
+}
+
+const TYPE_PATTERN: &str =
+    "^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$";
 
 /// The longest message of a condition; the API server allows 32 Ki, a person reads less.
 const MAX_MESSAGE_LENGTH: usize = 1024;

@@ -206,7 +206,7 @@ impl Inner {
 
     fn entry_of(&self, key: &Key, object: &ConfidenceClientCredential) -> Entry {
         let spec = &object.spec;
-        let claim = spec.name.parse().ok().map(|credential: CredentialName| {
+        let claim = spec.name.as_ref().and_then(|name| name.parse().ok()).map(|credential: CredentialName| {
             let created = object.metadata.creation_timestamp.as_ref().map_or(Timestamp::MAX, |it| it.0);
             (credential, Claim { created, key: key.clone() })
         });

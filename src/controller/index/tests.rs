@@ -11,8 +11,10 @@ const MINUTE: Duration = Duration::from_mins(1);
 const CREDENTIAL: &str = "clients/c/credentials/k";
 
 fn object(name: &str, created: i64, credential: &str) -> ConfidenceClientCredential {
-    let spec =
-        ConfidenceClientCredentialSpec { name: credential.to_owned(), ..ConfidenceClientCredentialSpec::default() };
+    let spec = ConfidenceClientCredentialSpec {
+        name: Some(credential.to_owned()),
+        ..ConfidenceClientCredentialSpec::default()
+    };
     let mut object = ConfidenceClientCredential::new(name, spec);
     object.metadata.namespace = Some("ns".to_owned());
     object.metadata.creation_timestamp = Some(Time(Timestamp::from_second(created).unwrap()));

@@ -54,7 +54,7 @@ pub(super) fn is_in_order(
         differs: drift,
         written: None,
         report_only,
-        secret: status.client_secret.clone(),
+        secret: status.observed_secret.clone(),
     };
     let facts = Facts::of(object, context.settings.last_seen_resolution);
     next_status(&status, &facts, &Outcome::Applied(Box::new(applied))) == status
@@ -75,7 +75,7 @@ fn is_secret_in_order(
         let known = context.memory.secret(key);
         return known.is_some_and(|it| it.value == told && it.version == context.memory.digest(&version));
     }
-    let Some(written) = &status.client_secret else { return false };
+    let Some(written) = &status.observed_secret else { return false };
     written.resource_version == version
         && written.key == source.secret_key_ref.key
         && written.update_time.is_none_or(|it| credential.update_time.is_none_or(|now| it.0 == now))

@@ -4,7 +4,7 @@
 mod gitops;
 
 use super::*;
-use crate::api::status::WrittenSecret;
+use crate::api::status::ObservedSecret;
 use crate::controller::outcome::Written;
 
 fn facts(generation: i64) -> Facts {
@@ -82,7 +82,7 @@ fn the_same_again_is_the_same_status() {
 fn a_status_survives_the_api_server_unchanged() {
     let status = status(Applied {
         written: Some(Written { update_mask: "labels".to_owned() }),
-        secret: Some(WrittenSecret {
+        secret: Some(ObservedSecret {
             uid: "u".into(),
             resource_version: "1".into(),
             key: "k".into(),
@@ -189,7 +189,7 @@ fn what_was_written_before_the_spec_changed_is_recorded_and_nothing_else_is_said
 
 #[test]
 fn what_was_written_before_a_failure_is_told_all_the_same() {
-    let secret = WrittenSecret { uid: "u".into(), resource_version: "1".into(), key: "k".into(), update_time: None };
+    let secret = ObservedSecret { uid: "u".into(), resource_version: "1".into(), key: "k".into(), update_time: None };
     let before = Applied {
         differs: vec![Field::Labels],
         written: Some(Written { update_mask: "client_secret".to_owned() }),
@@ -197,7 +197,7 @@ fn what_was_written_before_a_failure_is_told_all_the_same() {
         ..applied(credential(T1, None))
     };
     let after = failed(&Status::default(), 1, Problem::retrying(Reason::ServerError, "later".into()).after(before));
-    assert_eq!(after.client_secret, Some(secret));
+    assert_eq!(after.observed_secret, Some(secret));
     assert_eq!(after.last_update.unwrap().update_mask, "client_secret");
 }
 

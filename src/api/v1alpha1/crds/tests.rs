@@ -1,0 +1,1 @@
+//! What holds for the schema of every kind.

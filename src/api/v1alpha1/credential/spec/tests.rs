@@ -1,0 +1,1 @@
+//! Specs as this program reads them.
