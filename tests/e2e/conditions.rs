@@ -31,7 +31,7 @@ async fn kubectl_wait_and_get_tell_a_person_what_is_wrong_with_which_credential(
     );
     let wide = run(plane, &[&["get", "confidence", "-o", "wide"][..], &namespace].concat());
     assert!(wide.lines().next().unwrap().ends_with("DRIFT") && wide.contains("CLIENT"), "{wide}");
-    let by_name = format!("--field-selector=spec.name={}", world.api().get("good").await.unwrap().spec.name);
+    let by_name = format!("--field-selector=spec.name={}", world.api().get("good").await.unwrap().spec.name.unwrap());
     let selected = run(plane, &[&["get", "ccc", "-o", "name", &by_name][..], &namespace].concat());
     assert_eq!(selected.trim(), "confidenceclientcredential.iam.confidence.dev/good");
 }

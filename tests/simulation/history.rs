@@ -125,7 +125,7 @@ impl History {
         if wishes.uids.last() != Some(uid) {
             wishes.uids.push(uid.clone());
             let created = object.metadata.creation_timestamp.as_ref().unwrap().0;
-            let id = object.spec.name.rsplit('/').next().unwrap().to_owned();
+            let id = object.spec.name.as_deref().unwrap().rsplit('/').next().unwrap().to_owned();
             let time = (Instant::now(), None);
             self.claims.push(Claim { created, name: name.to_owned(), uid: uid.clone(), id, time });
         }

@@ -65,7 +65,7 @@ impl Oracle<'_> {
     /// What is still to be done for a resource.
     fn missing(&self, object: &ConfidenceClientCredential, all: &[ConfidenceClientCredential]) -> Option<String> {
         let name = object.metadata.name.as_deref().unwrap();
-        let id = object.spec.name.rsplit('/').next().unwrap();
+        let id = object.spec.name.as_deref().unwrap().rsplit('/').next().unwrap();
         let credential = self.simulator.get(CLIENT, id).unwrap();
         let status = object.status.clone().unwrap_or_default();
         let expected = self.expected(object, all);
@@ -111,7 +111,8 @@ impl Oracle<'_> {
 
     /// Whether a reason is what a comparison of everything managed comes to.
     fn is_compared(&self, object: &ConfidenceClientCredential, is_different: bool, reason: Option<&str>) -> bool {
-        let credential = self.simulator.get(CLIENT, object.spec.name.rsplit('/').next().unwrap()).unwrap();
+        let credential =
+            self.simulator.get(CLIENT, object.spec.name.as_deref().unwrap().rsplit('/').next().unwrap()).unwrap();
         let is_told = self.simulator.config().secrets == Secrets::Returned && !credential.secret.is_empty();
         let is_other = self.secret(object).is_some_and(|it| it != credential.secret.as_bytes());
         let is_managed = object.spec.client_secret.is_some();
@@ -135,7 +136,7 @@ impl Oracle<'_> {
         {
             return false;
         }
-        let id = object.spec.name.rsplit('/').next().unwrap();
+        let id = object.spec.name.as_deref().unwrap().rsplit('/').next().unwrap();
         let is_told = self.simulator.config().secrets == Secrets::Returned && !credential.secret.is_empty();
         let has_time = status.client_secret.as_ref().is_some_and(|it| it.update_time.is_some());
         is_told || !self.judge.hides_secret(id, has_time)

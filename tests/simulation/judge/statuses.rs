@@ -71,7 +71,7 @@ impl Judge {
             let Some(spec) = spec else {
                 return wrong(format!("speaks of generation {generation}, which never was"));
             };
-            let id = spec.name.rsplit('/').next().unwrap();
+            let id = spec.name.as_deref().unwrap().rsplit('/').next().unwrap();
             let since = told.and_then(|it| it.checked_sub(WRITING));
             let claim = Claim { process, object: &object, status, name: write.name, id, spec: &spec, since, by_update };
             let before = before.status.unwrap_or_default();
@@ -154,7 +154,7 @@ impl Claim<'_> {
         let sights = seen.sights.get(&(self.process.clone(), self.id.to_owned()));
         let is_told =
             || sights.is_some_and(|it| it.newest_since(self.since).any(|it| !it.credential.secret.is_empty()));
-        self.spec.client_secret.is_none() || self.is_report() || self.status.client_secret.is_some() || is_told()
+        self.spec.client_secret.is_none() || self.is_report() || self.status.observed_secret.is_some() || is_told()
     }
 }
 

@@ -94,7 +94,7 @@ impl Judge {
                 };
                 let specs = history.wishes(&name).unwrap().specs.iter().filter(|(_, spec)| {
                     may_be_written(spec)
-                        && spec.name.ends_with(&format!("/{}", update.id))
+                        && spec.name.as_deref().is_some_and(|it| it.ends_with(&format!("/{}", update.id)))
                         && update.mask.iter().all(|field| is_wanted(spec, field))
                 });
                 let editions: Vec<_> = specs.map(|(edition, _)| *edition).collect();
