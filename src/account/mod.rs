@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::api::spec::AccountRef;
+use crate::api::spec::{AccountKind, AccountRef};
 use crate::confidence::transport::REQUEST_TIMEOUT;
 use crate::confidence::{AccountState, Confidence};
 

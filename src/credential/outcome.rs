@@ -195,7 +195,7 @@ fn reason_of(cause: Cause) -> Reason {
         Cause::ResponseTooLarge | Cause::InvalidResponse => Reason::InvalidResponse,
         Cause::RateLimited => Reason::RateLimited,
         Cause::Unauthenticated => Reason::Unauthenticated,
-        Cause::ServiceUnavailable | Cause::NotLeader | Cause::Superseded => Reason::ServiceUnavailable,
+        Cause::ServiceUnavailable | Cause::NotLeader | Cause::Superseded | Cause::Stopping => Reason::ServiceUnavailable,
     }
 }
 

@@ -68,6 +68,8 @@ pub enum Reason {
     SecretNotFound,
     /// The Secret has no such key, or an empty or unusable value there.
     SecretInvalid,
+    /// The API server refuses the published Secret.
+    SecretUnwritable,
     /// The API server did not give the Secret.
     SecretUnreadable,
     /// An older resource names the same credential.

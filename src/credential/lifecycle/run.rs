@@ -21,7 +21,7 @@ use crate::confidence::transport::REQUEST_TIMEOUT;
 use crate::confidence::wire::ClientCredential;
 use crate::credential::listing::Listing as Listed;
 use crate::credential::outcome::{Applied, Failure};
-use crate::credential::Calls;
+use crate::credential::{Calls, attempt_id};
 use crate::engine::PendingStatus;
 use crate::plan::lifecycle::{
     ATTEMPT_LABEL, Attempt, Credential, Facts, Listing, OWNER_LABEL, OwnerLabel, Records, Resource, SecretState,
@@ -67,7 +67,7 @@ pub(super) enum ListingState {
 }
 
 /// How a reconcile of a created credential ends, beside a failure.
-pub(super) enum End {
+pub(in crate::credential) enum End {
     /// Nothing is left to be done now.
     Rest(Life, Applied),
     /// The resource is suspended.
@@ -243,9 +243,9 @@ impl Run<'_> {
     /// Writes a status at once, and goes on from the version that came of it.
     pub(super) async fn store(&mut self, status: Status) -> Result<(), Failure> {
         let key = self.calls.key();
-        let pending = PendingStatus { status: status.clone(), events: Vec::new(), attempt: self.calls.attempt.id };
+        let pending = PendingStatus { status: status.clone(), events: Vec::new(), attempt: attempt_id(self.calls.attempt) };
         self.life.statuses.put(key, &self.object, pending);
-        self.life.statuses.written(key).await;
+        self.life.statuses.settled(key).await;
         self.status = status;
         self.is_whole = false;
         Ok(())

@@ -6,6 +6,7 @@
 mod check;
 mod distrust;
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,12 +15,12 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::Semaphore;
 
 use super::groups::{Group, Groups};
-use super::listing::ListError;
+use super::listing::{ListError, PAGE_SIZE};
 use super::secret_watch::SecretWatch;
 use super::startup::Startup;
 use crate::account::Account;
 use crate::confidence::{BlockCause, Requester};
-use crate::engine::{Key, backoff, jittered, lock};
+use crate::engine::{Key, backoff, lock};
 
 pub(super) use self::check::Checker;
 pub(super) use self::distrust::Distrust;
@@ -59,11 +60,9 @@ impl Resync {
     /// Checks every group at its interval, for as long as it is polled.
     pub(super) async fn run(&self) {
         self.startup.listed().await;
-        let mut kept = FuturesUnordered::new();
-        for group in self.groups.take_new() {
-            kept.push(self.keep(group, true));
-        }
-        self.startup.release_all();
+        let groups = self.groups.take_new();
+        self.release_small(&groups);
+        let mut kept: FuturesUnordered<_> = groups.into_iter().map(|group| self.keep(group, true)).collect();
         loop {
             tokio::select! {
                 biased;
@@ -71,6 +70,23 @@ impl Resync {
                 Some(()) = kept.next(), if !kept.is_empty() => {}
             }
         }
+    }
+
+    /// Hands to the work queue those that wait and gain nothing by the listing of their client: it takes as many calls as they
+    /// do.
+    fn release_small(&self, groups: &[Group]) {
+        let mut held = HashSet::new();
+        for group in groups {
+            let members = self.groups.members(group);
+            let waiting: Vec<_> = members.iter().filter(|key| self.startup.waits(key)).cloned().collect();
+            let pages = members.len().div_ceil(usize::from(PAGE_SIZE));
+            let account = self.checker.account(group);
+            if waiting.len() > pages && account.is_some_and(|account| self.checker.may_list(&account, group, waiting.len())) {
+                held.extend(waiting);
+            }
+        }
+        let free: Vec<_> = self.startup.all().into_iter().filter(|key| !held.contains(key)).collect();
+        self.startup.release(&free);
     }
 
     /// Checks a group for as long as it has members.
@@ -149,6 +165,11 @@ impl Resync {
     fn jittered(&self, interval: Duration) -> Duration {
         jittered(interval, &mut lock(&self.random))
     }
+}
+
+/// An interval with its jitter of ±10 %, so that groups that were created together part ways.
+fn jittered(interval: Duration, random: &mut fastrand::Rng) -> Duration {
+    interval.mul_f64(0.9 + 0.2 * random.f64())
 }
 
 /// Why a check is to be repeated soon.

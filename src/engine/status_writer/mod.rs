@@ -173,8 +173,8 @@ impl<K: WithStatus> StatusWriter<K> {
     }
 
     /// Waits until what was put for a resource is written, or refused for good.
-    pub async fn written(&self, key: &Key) {
-        self.pending.written(key).await;
+    pub async fn settled(&self, key: &Key) {
+        self.pending.settled(key).await;
     }
 
     /// Writes what is put, for as long as it is polled.

@@ -224,7 +224,7 @@ impl<K: WithStatus> PendingStatuses<K> {
     }
 
     /// Waits until the status of one resource is written, or refused.
-    pub(super) async fn written(&self, key: &Key) {
+    pub(super) async fn settled(&self, key: &Key) {
         loop {
             let ended = self.ended.notified();
             if self.state().entries.get(key).is_none_or(|entry| entry.pending.is_none() || entry.is_refused) {
