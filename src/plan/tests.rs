@@ -166,7 +166,8 @@ proptest! {
         let returned = ClientCredential { client_secret: Some("hunter3".into()), ..observed };
         let plan = planned(&desired, &returned);
         let shown = plan.changes().iter().map(ToString::to_string).collect::<String>();
-        prop_assert!(!format!("{shown} {plan:?}").contains("hunter"));
+        let printed = format!("{shown} {plan:?}");
+        prop_assert!(!printed.contains("hunter"));
     }
 }
 

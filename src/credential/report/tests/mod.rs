@@ -17,6 +17,7 @@ fn facts(generation: i64) -> Facts {
         generation: Some(generation),
         requests: Requests::default(),
         name: "clients/c/credentials/k".parse().ok(),
+        client: Some("clients/c".to_owned()),
         last_seen_resolution: Duration::from_hours(1),
         has_reported_failure: false,
         now: "2026-01-01T00:00:00Z".parse().unwrap(),
