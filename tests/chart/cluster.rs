@@ -53,7 +53,7 @@ pub fn dry_run(namespace: &str, manifest: &Value) -> Result<(), String> {
 /// A verb, a resource as `group/resource[/name]`, with its subresource after a colon, and a namespace, if it has one.
 pub type Request = [&'static str; 3];
 
-/// Which of the requests a ServiceAccount may make, in their order: one call for all of them.
+/// Which of the requests a service account may make, in their order: one call for all of them.
 pub fn allowed(namespace: &str, account: &str, requests: &[Request]) -> Vec<bool> {
     let reviews: Vec<_> = requests.iter().map(|request| review(namespace, account, *request)).collect();
     let mut file = tempfile::NamedTempFile::new().unwrap();

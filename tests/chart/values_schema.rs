@@ -130,7 +130,7 @@ fn definitions(schema: &Value, types: &Value) -> Map<String, Value> {
 fn plain(value: &mut Value) {
     match value {
         Value::Object(object) => {
-            object.retain(|name, value| !name.starts_with("x-kubernetes-") && !(name == "format" && value.is_string()));
+            object.retain(|name, value| !name.starts_with("x-kubernetes-") && (name != "format" || !value.is_string()));
             if let Some(Value::String(reference)) = object.get_mut("$ref") {
                 *reference = reference.replace(kubernetes::REFERENCE, "#/$defs/");
             }
