@@ -8,6 +8,7 @@ mod call;
 mod executor;
 mod labels;
 mod proven;
+mod record;
 mod token_endpoint;
 mod watch_credentials;
 mod write_guard;
