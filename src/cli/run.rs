@@ -14,14 +14,14 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::cli::flags::{CredentialSource, LabelsEncodingFlag, LogFormat, RunFlags};
 use crate::confidence::metrics::Metrics;
 use crate::confidence::settings::{BaseUrl, Credentials, Settings as AccountSettings};
-use crate::confidence::transport::{HttpTransport, REQUEST_TIMEOUT};
+use crate::confidence::transport::{HttpClient, HttpTransport, REQUEST_TIMEOUT};
 use crate::confidence::wire::LabelsShape;
 use crate::account::{Account, Accounts, DEFAULT_ACCOUNT};
 use crate::confidence::Confidence;
@@ -32,7 +32,7 @@ use crate::engine::leader_election::{Candidate, LeaseGuard, LeaseSettings};
 use crate::http_server::{self, Endpoints};
 use crate::metrics::{ControllerMetrics, Operation, PREFIX};
 use crate::replica::{RESOURCES, Replica};
-use crate::telemetry::Traces;
+use crate::telemetry::{self, Traces};
 
 /// A little more than the API server keeps a watch open: together, the bound within which a dead connection is noticed.
 const READ_TIMEOUT: Duration = Duration::from_secs(65);
@@ -49,14 +49,13 @@ pub fn start(flags: RunFlags) -> Result<bool, String> {
     let ca = flags.ca_file.as_deref().map(read_ca).transpose()?;
     // Once for the process: kube and reqwest use the same provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let transport =
-        HttpTransport::new(ca.as_deref()).map_err(|error| named(flags.ca_file.as_deref(), &error.to_string()))?;
+    let http = HttpClient::new(ca.as_deref()).map_err(|error| named(flags.ca_file.as_deref(), &error.to_string()))?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
-    let traces = Traces::start(runtime.handle())?;
+    let traces = Traces::start(runtime.handle(), http.clone())?;
     start_log(&flags, traces.as_ref())?;
     let result = runtime.block_on(async {
-        let result = run(flags, account, transport).await;
+        let result = run(flags, account, HttpTransport::new(http)).await;
         if let Some(traces) = traces {
             traces.end().await;
         }
@@ -101,7 +100,7 @@ fn named(ca_file: Option<&Path>, error: &str) -> String {
 }
 
 fn start_log(flags: &RunFlags, traces: Option<&Traces>) -> Result<(), String> {
-    let filter = EnvFilter::builder().parse(&flags.log_level).map_err(|error| format!("--log-level: {error}"))?;
+    let filter = telemetry::log_filter(&flags.log_level).map_err(|error| format!("--log-level: {error}"))?;
     let text = std::io::stderr().is_terminal();
     let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let log = match flags.log_format.unwrap_or(if text { LogFormat::Text } else { LogFormat::Json }) {

@@ -4,7 +4,6 @@
 //! Everything else is the caller's to repeat, or not.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
@@ -42,9 +41,9 @@ pub(super) struct Executor {
     credentials: watch::Sender<Option<u64>>,
     /// The server refused the account's credentials.
     refused: Notify,
-    proven: ProvenCalls,
+    pub(super) proven: ProvenCalls,
     /// The read that last succeeded.
-    last_read: Mutex<Option<Call<'static>>>,
+    pub(super) last_read: Mutex<Option<Call<'static>>>,
     closed: watch::Sender<bool>,
 }
 
@@ -266,45 +265,6 @@ impl Executor {
             return Err(Error::from_transport(effect, &TransportError::new(TransportFault::TooLarge, detail)));
         }
         Ok(response)
-    }
-
-    /// Takes down what a request came to.
-    fn record(&self, call: &Call<'_>, error: Option<&Error>, permit: Permit, duration: Duration) {
-        // The server's quota counts requests that reached it.
-        if error.is_none_or(|error| error.is_answered() && error.cause() != Cause::RateLimited) {
-            permit.accepted();
-        }
-        if error.is_none() {
-            self.proven.prove(call.kind);
-            if call.effect == Effect::Read && call.kind != CallKind::Token {
-                let read = Call { still_wanted: &|| true, ..call.clone() };
-                *self.last_read.lock().unwrap_or_else(PoisonError::into_inner) = Some(read);
-            }
-        }
-        self.metrics.request(call.kind, error.map(Error::cause), duration);
-        self.log(call, error, duration);
-    }
-
-    /// Counts the entries of a list that could not be read.
-    pub(super) fn record_unreadable(&self, call: &Call<'_>, unreadable: usize) {
-        if unreadable > 0 {
-            let account = self.metrics.name();
-            tracing::warn!(account, about = call.about, unreadable, "entries of a list cannot be read");
-            self.metrics.unreadable_entries(unreadable);
-        }
-    }
-
-    /// One line for each write at a level that is on, for each read at one that somebody switches on.
-    fn log(&self, call: &Call<'_>, error: Option<&Error>, duration: Duration) {
-        let (account, kind) = (self.metrics.name(), call.kind.label());
-        let outcome = error.map_or("ok", |error| error.cause().label());
-        let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        if call.effect == Effect::Write {
-            let mask = call.update_mask.as_deref();
-            tracing::info!(account, kind, about = call.about, update_mask = mask, outcome, milliseconds, "write");
-        } else {
-            tracing::debug!(account, kind, about = call.about, outcome, milliseconds, "read");
-        }
     }
 }
 

@@ -8,6 +8,7 @@ mod call;
 mod executor;
 mod labels;
 mod proven;
+mod record;
 mod token_endpoint;
 mod watch_credentials;
 mod write_guard;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 use http::Method;
 use jiff::Timestamp;
-use serde::de::IgnoredAny;
+use serde::Deserialize;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
@@ -283,7 +284,10 @@ fn page_query(page_size: u16, page_token: Option<&str>) -> String {
 
 /// An empty answer is `{}`; an HTML page with status 200 is no answer.
 fn read_nothing(text: &[u8]) -> Result<(), WireError> {
-    serde_json::from_slice::<std::collections::HashMap<String, IgnoredAny>>(text)?;
+    /// Any JSON object.
+    #[derive(Deserialize)]
+    struct Nothing {}
+    let Nothing {} = serde_json::from_slice(text)?;
     Ok(())
 }
 

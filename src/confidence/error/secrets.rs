@@ -47,10 +47,17 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
 /// The token plain, in hexadecimal and in base64, all in lower case. Base64 depends on how many characters come before,
 /// modulo three.
 fn spellings(token: &str) -> Vec<Zeroizing<String>> {
-    let hex: String = token.bytes().map(|byte| format!("{byte:02x}")).collect();
     let shifted = (0..3).filter_map(|shift| token.as_bytes().get(shift..));
     let base64 = shifted.flat_map(|bytes| [BASE64_STANDARD_NO_PAD.encode(bytes), BASE64_URL_SAFE_NO_PAD.encode(bytes)]);
-    [token.to_owned(), hex].into_iter().chain(base64).map(|it| Zeroizing::new(it.to_ascii_lowercase())).collect()
+    [token.to_owned(), in_hex(token)]
+        .into_iter()
+        .chain(base64)
+        .map(|it| Zeroizing::new(it.to_ascii_lowercase()))
+        .collect()
+}
+
+fn in_hex(token: &str) -> String {
+    token.bytes().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
 }
 
 #[cfg(test)]
@@ -80,7 +87,7 @@ mod tests {
         .into_iter()
         .map(str::to_owned)
         .chain(["", "x", "xy"].map(|before| BASE64_STANDARD_NO_PAD.encode(format!("{before}{TOKEN}"))))
-        .chain([TOKEN.bytes().map(|byte| format!("{byte:02x}")).collect()])
+        .chain([in_hex(TOKEN)])
         .filter(|spelled| spelled.len() >= PART_LENGTH)
         {
             assert!(!is_repeated(&format!("refused: Bearer {spelled}, sorry")), "{spelled}");

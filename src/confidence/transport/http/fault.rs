@@ -10,7 +10,7 @@ use super::{TransportError, TransportFault};
 /// every call of a blocked account is told the same words.
 pub(super) fn fault_of(error: reqwest::Error) -> TransportError {
     let error = error.without_url();
-    let fault = if chain(&error).any(|it| it.is::<MayNotWrite>()) {
+    let fault = if is_withheld(&error) {
         TransportFault::Withheld
     } else if error.is_connect() && is_tls(&error) {
         // Outside the handshake a TLS failure is a broken connection: the request may have been carried out.
@@ -40,6 +40,10 @@ fn io_kind(error: &reqwest::Error) -> Option<io::ErrorKind> {
 /// hyper-util keeps the type of this error to itself; its words have been these since hyper 0.14.
 fn is_dns(error: &reqwest::Error) -> bool {
     chain(error).any(|it| it.to_string().starts_with("dns error"))
+}
+
+fn is_withheld(error: &reqwest::Error) -> bool {
+    chain(error).any(<dyn StdError>::is::<MayNotWrite>)
 }
 
 fn is_tls(error: &reqwest::Error) -> bool {

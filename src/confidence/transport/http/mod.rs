@@ -10,7 +10,6 @@ use http::{Request, Response};
 
 use self::fault::fault_of;
 use super::{LastCheck, MAX_ANSWER_BYTES, Transport, TransportError, TransportFault};
-use crate::confidence::settings::SettingsError;
 
 pub use self::client::HttpClient;
 
@@ -21,12 +20,9 @@ pub struct HttpTransport {
 }
 
 impl HttpTransport {
-    /// A transport that trusts the system's authorities and those of `extra_ca`, a bundle in PEM.
-    ///
-    /// # Errors
-    /// When the bundle cannot be read.
-    pub fn new(extra_ca: Option<&[u8]>) -> Result<Self, SettingsError> {
-        Ok(Self { client: HttpClient::new(extra_ca)? })
+    /// A transport through a client, which others may use too.
+    pub fn new(client: HttpClient) -> Self {
+        Self { client }
     }
 
     async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {

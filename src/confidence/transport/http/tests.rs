@@ -5,7 +5,7 @@ use super::*;
 
 fn transport() -> HttpTransport {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    HttpTransport::new(None).unwrap()
+    HttpTransport::new(HttpClient::new(None).unwrap())
 }
 
 fn get(url: &str) -> http::Request<Bytes> {
@@ -181,7 +181,7 @@ async fn server_without_tls_is_a_tls_fault() {
 #[test]
 fn bundle_without_certificates_is_refused() {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    assert!(HttpTransport::new(Some(b"nothing")).is_err());
+    assert!(HttpClient::new(Some(b"nothing")).is_err());
 }
 
 /// A server whose TLS handshake succeeds, and which then does with the connection as told. Its certificate is in PEM.
@@ -206,7 +206,7 @@ where
         let (stream, _) = listener.accept().await.unwrap();
         server(acceptor.accept(stream).await.unwrap()).await;
     });
-    let transport = HttpTransport::new(Some(certified.cert.pem().as_bytes())).unwrap();
+    let transport = HttpTransport::new(HttpClient::new(Some(certified.cert.pem().as_bytes())).unwrap());
     let error = transport.send(get(&url)).await.unwrap_err();
     serving.await.unwrap();
     error

@@ -1,5 +1,7 @@
 //! What the clients of accounts count. Labels are bounded; the series of an account end with it.
 
+mod collector;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::AtomicU64;
@@ -7,15 +9,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::{Family, MetricConstructor};
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
-use super::admission::{AccountState, Admission, BlockCause, Priority};
+use super::admission::{Admission, Priority};
 use super::client::CallKind;
 use super::error::Cause;
 
@@ -208,55 +209,6 @@ impl Accounts {
     }
 }
 
-impl Collector for Accounts {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let blocked: Family<CauseLabels, Gauge> = Family::default();
-        let rate: Family<AccountLabels, Gauge<f64, AtomicU64>> = Family::default();
-        let depth: Family<PriorityLabels, Gauge> = Family::default();
-        let accounts: Vec<_> = self.lock().values().filter_map(Weak::upgrade).collect();
-        for account in accounts {
-            let Some(snapshot) = account.admission().map(|it| it.snapshot()) else { continue };
-            let label = || Arc::clone(&account.name);
-            for cause in BlockCause::ALL {
-                let is_it = matches!(snapshot.state, AccountState::Blocked { cause: it, .. } if it == cause);
-                let labels = CauseLabels { account: label(), cause: cause.label() };
-                blocked.get_or_create(&labels).set(i64::from(is_it));
-            }
-            rate.get_or_create(&AccountLabels { account: label() }).set(snapshot.requests_per_second);
-            for priority in Priority::ALL {
-                let waiting = match priority {
-                    Priority::Interactive => snapshot.interactive,
-                    Priority::Background => snapshot.background,
-                };
-                let labels = PriorityLabels { account: label(), priority: priority.label() };
-                depth.get_or_create(&labels).set(i64::try_from(waiting).unwrap_or(i64::MAX));
-            }
-        }
-        write(&mut encoder, "account_blocked", "Whether the account is blocked, and why (0 or 1)", &blocked)?;
-        write(
-            &mut encoder,
-            "account_rate_limit_requests_per_second",
-            "The requests a second that the account makes at most",
-            &rate,
-        )?;
-        write(&mut encoder, "account_queue_depth", "Calls that wait for a permit", &depth)
-    }
-}
-
-fn write<S, M, C>(
-    encoder: &mut DescriptorEncoder<'_>,
-    name: &str,
-    help: &str,
-    family: &Family<S, M, C>,
-) -> Result<(), fmt::Error>
-where
-    Family<S, M, C>: EncodeMetric,
-    C: MetricConstructor<M>,
-{
-    // The registry ends a help text with a full stop; a collector does it itself.
-    family.encode(encoder.encode_descriptor(name, &format!("{help}."), None, family.metric_type())?)
-}
-
 impl Account {
     fn admission(&self) -> Option<Arc<Admission>> {
         self.admission.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
@@ -302,47 +254,4 @@ impl fmt::Debug for Account {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    fn text(registry: &Registry) -> String {
-        let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, registry).unwrap();
-        text
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn series_carry_their_account_and_end_with_it() {
-        let mut registry = Registry::default();
-        let metrics = Metrics::register(&mut registry);
-        let (a, b) = (metrics.account("a"), metrics.account("b"));
-        let admission = Arc::new(Admission::new(20, Some(7)));
-        for account in [&a, &b] {
-            account.observe(&admission);
-            account.request(CallKind::Get, Some(Cause::NotFound), Duration::ZERO);
-            account.permit(Priority::Interactive, Duration::ZERO);
-            account.token_expiry(TokenSource::Given, Some(Timestamp::UNIX_EPOCH));
-            account.unreadable_entries(3);
-        }
-        for series in [
-            r#"account_blocked{account="a",cause="rate_limited"} 0"#,
-            r#"account_rate_limit_requests_per_second{account="b"} 20.0"#,
-            r#"account_queue_depth{account="a",priority="background"} 0"#,
-            r#"account_queue_duration_seconds_count{account="b",priority="interactive"} 1"#,
-            r#"api_requests_total{account="a",method="get",outcome="not_found"} 1"#,
-            r#"api_request_duration_seconds_count{account="a",method="get"} 1"#,
-            r#"token_expiry_timestamp_seconds{account="a",source="given"} 0.0"#,
-            r#"list_entries_unreadable_total{account="b"} 3"#,
-            "# HELP account_blocked Whether the account is blocked, and why (0 or 1).\n",
-            "# HELP api_requests Requests to Confidence by outcome.\n",
-        ] {
-            assert!(text(&registry).contains(series), "{series} in\n{}", text(&registry));
-        }
-        let clone = a.clone();
-        drop(a);
-        assert!(text(&registry).contains(r#"account="a""#));
-        drop(clone);
-        assert!(!text(&registry).contains(r#"account="a""#), "{}", text(&registry));
-        assert!(text(&registry).contains(r#"account="b""#));
-    }
-}
+mod tests;
