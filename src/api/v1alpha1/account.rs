@@ -193,7 +193,6 @@ fn default_token_key() -> String {
 
 /// A label selector as the API server takes it, so that a selector that cannot select is refused and not ignored.
 fn label_selector(_: &mut SchemaGenerator) -> Schema {
-    let text = serde_json::json!({"type": "string", "maxLength": 317});
     let value = serde_json::json!({"type": "string", "maxLength": 63});
     schemars::json_schema!({
         "type": "object",
@@ -207,6 +206,7 @@ fn label_selector(_: &mut SchemaGenerator) -> Schema {
                 "description": "Requirements that the labels of the namespace have to meet, all of them.",
                 "type": "array", "maxItems": 32, "x-kubernetes-list-type": "atomic",
                 "items": {
+                    "description": "A requirement.",
                     "type": "object",
                     "required": ["key", "operator"],
                     "properties": {
@@ -217,7 +217,7 @@ fn label_selector(_: &mut SchemaGenerator) -> Schema {
                         },
                         "values": {
                             "description": "The values for In and NotIn; absent for Exists and DoesNotExist.",
-                            "type": "array", "maxItems": 64, "x-kubernetes-list-type": "atomic", "items": text,
+                            "type": "array", "maxItems": 64, "x-kubernetes-list-type": "atomic", "items": value,
                         },
                     },
                     "x-kubernetes-validations": [{

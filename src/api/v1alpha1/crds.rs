@@ -8,11 +8,11 @@ use kube::CustomResourceExt;
 use super::{ClusterConfidenceAccount, ConfidenceAccount, ConfidenceClientCredential};
 
 /// The properties that every object has, and that the derive leaves out of the root schema. `kubectl explain` and
-/// generators of clients look for them there.
-const ROOT: [(&str, &str, &str); 3] = [
-    ("apiVersion", "string", "The group and version of this kind: iam.confidence.dev/v1alpha1."),
-    ("kind", "string", "The kind of this object."),
-    ("metadata", "object", "Name, namespace, labels and annotations, as for every object of Kubernetes."),
+/// generators of clients look for them there. The API server allows no description of `metadata`: it has its own.
+const ROOT: [(&str, &str, Option<&str>); 3] = [
+    ("apiVersion", "string", Some("The group and version of this kind: iam.confidence.dev/v1alpha1.")),
+    ("kind", "string", Some("The kind of this object.")),
+    ("metadata", "object", None),
 ];
 
 /// The CRD of each kind of the group.
@@ -25,14 +25,20 @@ pub fn crds() -> [CustomResourceDefinition; 3] {
 }
 
 /// Completes what the derive makes.
+///
+/// Invariant: no field is nullable (`every_field_is_not_nullable`). schemars marks each `Option`, and a stored null would be a
+/// third thing beside absent and empty.
 fn finished(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
     for version in &mut crd.spec.versions {
         let Some(root) = version.schema.as_mut().and_then(|it| it.open_api_v3_schema.as_mut()) else { continue };
-        without_nullable(root);
+        for_each_schema(root, &mut |schema| {
+            schema.nullable = None;
+            schema.description = schema.description.as_deref().map(flowed);
+        });
         for (name, type_, description) in ROOT {
             let property = JSONSchemaProps {
                 type_: Some(type_.to_owned()),
-                description: Some(description.to_owned()),
+                description: description.map(str::to_owned),
                 ..JSONSchemaProps::default()
             };
             root.properties.get_or_insert_default().insert(name.to_owned(), property);
@@ -41,17 +47,24 @@ fn finished(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
     crd
 }
 
-/// Invariant: nothing is nullable (`schema_of_no_field_is_nullable`). schemars marks every `Option`; a stored null would
-/// be a third thing beside absent and empty.
-fn without_nullable(schema: &mut JSONSchemaProps) {
-    schema.nullable = None;
-    schema.properties.iter_mut().flat_map(|it| it.values_mut()).for_each(without_nullable);
+/// Visits a schema and those within it.
+fn for_each_schema(schema: &mut JSONSchemaProps, visit: &mut impl FnMut(&mut JSONSchemaProps)) {
+    visit(schema);
+    for property in schema.properties.iter_mut().flat_map(|it| it.values_mut()) {
+        for_each_schema(property, visit);
+    }
     if let Some(JSONSchemaPropsOrArray::Schema(items)) = &mut schema.items {
-        without_nullable(items);
+        for_each_schema(items, visit);
     }
     if let Some(JSONSchemaPropsOrBool::Schema(values)) = &mut schema.additional_properties {
-        without_nullable(values);
+        for_each_schema(values, visit);
     }
+}
+
+/// A comment of the source with one line a paragraph: `kubectl explain` wraps lines, and does not join them.
+fn flowed(text: &str) -> String {
+    let paragraphs = text.split("\n\n").map(|it| it.split_whitespace().collect::<Vec<_>>().join(" "));
+    paragraphs.collect::<Vec<_>>().join("\n\n")
 }
 
 #[cfg(test)]

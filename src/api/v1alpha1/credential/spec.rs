@@ -16,7 +16,7 @@ pub use super::references::{AccountRef, ClientSecret, SecretKeyRef};
 pub use super::rotation::{Overlap, Rotation};
 pub use super::values::{AccountKind, DeletionPolicy, DriftPolicy, SdkType};
 
-/// The most labels of a resource with a name; one with a client leaves room for the operator's own.
+/// The most labels of a resource with a client, which leave room for the operator's own; 64 with a name.
 const MAX_LABELS_CREATED: usize = 60;
 
 /// Which credential, and how it should be. With name the operator keeps an existing credential in line; with client it
@@ -164,12 +164,13 @@ pub struct ConfidenceClientCredentialSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sdk_type: Option<SdkType>,
 
-    /// Where the secret of an existing credential comes from; only with name. Absent: not managed. To manage it again after
-    /// that, name a Secret again.
+    /// Where the secret of an existing credential comes from; only with name. Absent: not managed. Never plaintext
+    /// in this resource. Example: {secretKeyRef: {name: checkout-confidence, key: clientSecret}}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_secret: Option<ClientSecret>,
 
     /// Which Secret gets the secret of the created credential; required with client, forbidden with name.
+    /// Example: {name: checkout-confidence}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published_secret: Option<PublishedSecret>,
 
