@@ -125,7 +125,11 @@ impl ControllerMetrics {
         registry.register("build", "The running version", build);
         registry.register("reconcile", "Reconciles by their outcome", metrics.reconciles.clone());
         registry.register("reconcile_duration_seconds", "Duration of a reconcile", metrics.duration.clone());
-        registry.register("drift_detected", "Managed fields that somebody else changed at Confidence", metrics.detected.clone());
+        registry.register(
+            "drift_detected",
+            "Managed fields that somebody else changed at Confidence",
+            metrics.detected.clone(),
+        );
         registry.register("drift_corrected", "Managed fields that were written and applied", metrics.corrected.clone());
         registry.register("lists", "Listings of a client's credentials by their outcome", metrics.lists.clone());
         registry.register("status_writes", "Statuses written to the API server", metrics.status_writes.clone());

@@ -14,11 +14,11 @@ use crate::account::Accounts;
 use crate::api::{ConfidenceClientCredential, ConfidenceClientCredentialStatus};
 use crate::confidence::WriteGuard;
 use crate::credential::{self, Parts, Settings, Stopped};
+use crate::engine::FIELD_MANAGER;
 use crate::engine::events::EventRecorder;
 use crate::engine::health::{Progress, Readiness};
 use crate::engine::leader_election::{Candidate, LeaseGuard};
 use crate::engine::status_writer::{Status, StatusWriter, StatusWriterParts};
-use crate::engine::FIELD_MANAGER;
 use crate::metrics::{ControllerMetrics, Operation};
 
 /// The requirement that the resources are listed, and what it says before they are.

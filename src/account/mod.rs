@@ -38,7 +38,13 @@ pub struct Account {
 impl Account {
     /// An account with nothing known of its rights.
     pub fn new(name: &str, url: &str, confidence: Confidence) -> Self {
-        Self { name: name.into(), url: url.into(), confidence, read_access: ReadAccess::default(), blocked_since: Mutex::default() }
+        Self {
+            name: name.into(),
+            url: url.into(),
+            confidence,
+            read_access: ReadAccess::default(),
+            blocked_since: Mutex::default(),
+        }
     }
 }
 

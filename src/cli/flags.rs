@@ -3,6 +3,7 @@
 // The docs of the flags are their --help: text for a terminal, without the marks of Markdown.
 #![allow(clippy::doc_markdown, rustdoc::bare_urls, rustdoc::invalid_html_tags)]
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -75,6 +76,9 @@ pub struct RunFlags {
     /// The shortest interval that a resource may ask for; a shorter one counts as this
     #[arg(long, env = "MIN_INTERVAL", default_value = "30s", value_parser = durations::parse)]
     pub min_interval: Duration,
+    /// Go without an account of the operator's own: each resource names its account
+    #[arg(long, env = "NO_DEFAULT_ACCOUNT")]
+    pub no_default_account: bool,
     /// How many requests a second the whole account may cost, token requests included
     #[arg(long, env = "CONFIDENCE_REQUESTS_PER_SECOND", default_value = "20", value_name = "N")]
     pub requests_per_second: NonZeroU32,
@@ -122,10 +126,16 @@ fn lease_duration(text: &str) -> Result<Duration, String> {
     if duration < shortest { Err(format!("a lease lasts {} s or more", shortest.as_secs())) } else { Ok(duration) }
 }
 
-/// An empty one would be all of them, and that is not what somebody meant who gave the flag.
+/// The name of a namespace, as the API server allows it. An empty one is dropped later: alone, it means all of them.
 fn namespace(text: &str) -> Result<String, String> {
-    let named = !text.trim().is_empty();
-    named.then(|| text.trim().to_owned()).ok_or_else(|| "a namespace has a name; leave it out to watch all".to_owned())
+    let name = text.trim();
+    let is_name = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    let is_edge_fine = !name.starts_with('-') && !name.ends_with('-');
+    if name.len() <= 63 && name.bytes().all(is_name) && is_edge_fine {
+        Ok(name.to_owned())
+    } else {
+        Err(format!("{name:?} is not the name of a namespace: lower case letters, digits and -, at most 63"))
+    }
 }
 
 /// How the server wants labels.
@@ -166,6 +176,12 @@ pub enum CredentialSource {
 }
 
 impl RunFlags {
+    /// The namespaces to watch, each once; all where there are none.
+    pub fn namespaces(&self) -> Vec<String> {
+        let named = self.watch_namespaces.iter().filter(|name| !name.is_empty()).cloned();
+        named.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
     /// Which of the three kinds of credentials was given. `CONFIDENCE_TOKEN` has no flag, because a command line is there
     /// for every process of the machine to read; a file wins over it.
     pub fn credential_source(&self, environment_token: Option<String>) -> Result<CredentialSource, String> {
@@ -208,12 +224,15 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    /// OLM sets an empty list where all namespaces are meant. What is no name would be watched in vain.
     #[test]
-    fn a_namespace_without_a_name_is_refused_and_not_taken_for_all() {
-        for list in ["", " ", "a,,b"] {
-            let error =
-                Cli::try_parse_from(["confidence-operator", "--watch-namespace", list]).unwrap_err().to_string();
-            assert!(error.contains("leave it out to watch all"), "{error}");
+    fn namespaces_are_names_or_all() {
+        let parse = |list| Cli::try_parse_from(["confidence-operator", "--watch-namespace", list]);
+        assert_eq!(parse("a,b").unwrap().run.namespaces(), ["a", "b"]);
+        assert_eq!(parse("b,a,b").unwrap().run.namespaces(), ["a", "b"]);
+        assert!(parse("").unwrap().run.namespaces().is_empty());
+        for list in ["A", "a_b", "-a", "a,b/c"] {
+            assert!(parse(list).unwrap_err().to_string().contains("not the name of a namespace"), "{list}");
         }
     }
 

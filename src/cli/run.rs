@@ -1,6 +1,5 @@
 //! Puts the parts together: checks the flags, finds the cluster, takes the port, runs until a signal.
 
-use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,13 +17,13 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::account::{Account, Accounts, DEFAULT_ACCOUNT};
 use crate::cli::flags::{CredentialSource, LabelsEncodingFlag, LogFormat, RunFlags};
+use crate::confidence::Confidence;
 use crate::confidence::metrics::Metrics;
 use crate::confidence::settings::{BaseUrl, Credentials, Settings as AccountSettings};
 use crate::confidence::transport::{HttpClient, HttpTransport, REQUEST_TIMEOUT};
 use crate::confidence::wire::LabelsShape;
-use crate::account::{Account, Accounts, DEFAULT_ACCOUNT};
-use crate::confidence::Confidence;
 use crate::credential::Settings;
 use crate::engine::events::EventRecorder;
 use crate::engine::health::{Progress, Readiness};
@@ -45,7 +44,10 @@ const REPORTER: &str = "iam.confidence.dev/confidence-operator";
 /// # Errors
 /// One line for a person, when a flag, a file or the environment makes it impossible to start.
 pub fn start(flags: RunFlags) -> Result<bool, String> {
-    let account = account_settings(&flags)?;
+    if flags.interval < flags.min_interval {
+        return Err("--interval is shorter than --min-interval: make the one longer or the other shorter".to_owned());
+    }
+    let account = if flags.no_default_account { None } else { Some(account_settings(&flags)?) };
     let ca = flags.ca_file.as_deref().map(read_ca).transpose()?;
     // Once for the process: kube and reqwest use the same provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -112,15 +114,15 @@ fn start_log(flags: &RunFlags, traces: Option<&Traces>) -> Result<(), String> {
     Ok(())
 }
 
-async fn run(flags: RunFlags, account: AccountSettings, transport: HttpTransport) -> Result<bool, String> {
+async fn run(flags: RunFlags, account: Option<AccountSettings>, transport: HttpTransport) -> Result<bool, String> {
     let mut registry = Registry::with_prefix(PREFIX);
     let metrics = ControllerMetrics::register(&mut registry);
     let guard = if flags.leader_elect { LeaseGuard::new(REQUEST_TIMEOUT) } else { LeaseGuard::always() };
-    let account_metrics = Metrics::register(&mut registry).account(DEFAULT_ACCOUNT);
-    let url = account.url.as_str().to_owned();
-    let confidence = Confidence::new(account, Arc::new(transport), Arc::new(guard.clone()), account_metrics)
-        .map_err(|error| error.to_string())?;
-    let accounts = Accounts::of_default(Account::new(DEFAULT_ACCOUNT, &url, confidence));
+    let account_metrics = Metrics::register(&mut registry);
+    let accounts = match account {
+        None => Accounts::default(),
+        Some(settings) => Accounts::of_default(default_account(settings, transport, &guard, &account_metrics)?),
+    };
     let client = cluster().await?;
     let listener =
         http_server::bind(flags.listen).await.map_err(|error| format!("--listen {}: {error}", flags.listen))?;
@@ -136,9 +138,7 @@ async fn run(flags: RunFlags, account: AccountSettings, transport: HttpTransport
     let stop = until_signal()?;
     let events = EventRecorder::new(client.clone(), REPORTER, instance(), metrics.failures(Operation::WriteEvent));
     let replica = Replica {
-        lease: flags
-            .leader_elect
-            .then(|| candidate(&flags, client.clone(), guard.clone(), events.clone(), &readiness)),
+        lease: flags.leader_elect.then(|| candidate(&flags, client.clone(), guard.clone(), events.clone(), &readiness)),
         settings: settings(&flags),
         events,
         operator: pod(),
@@ -154,6 +154,18 @@ async fn run(flags: RunFlags, account: AccountSettings, transport: HttpTransport
     serving.abort();
     tracing::info!(cleanly, "stopped");
     Ok(cleanly)
+}
+
+fn default_account(
+    settings: AccountSettings,
+    transport: HttpTransport,
+    guard: &LeaseGuard,
+    metrics: &Metrics,
+) -> Result<Account, String> {
+    let url = settings.url.as_str().to_owned();
+    let metrics = metrics.account(DEFAULT_ACCOUNT);
+    let confidence = Confidence::new(settings, Arc::new(transport), Arc::new(guard.clone()), metrics);
+    Ok(Account::new(DEFAULT_ACCOUNT, &url, confidence.map_err(|error| error.to_string())?))
 }
 
 fn scrape(
@@ -203,8 +215,7 @@ fn settings(flags: &RunFlags) -> Settings {
         instance_id: flags.instance_id.clone(),
         observe: flags.observe,
         last_seen_resolution: flags.last_seen_resolution,
-        // Twice the same would be two watches that wait for each other.
-        namespaces: flags.watch_namespaces.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect(),
+        namespaces: flags.namespaces(),
         watch_secrets: flags.watch_secrets,
         seed: None,
     }

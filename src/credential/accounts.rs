@@ -1,6 +1,5 @@
 //! What happens when an account is blocked, is available again, or gets other credentials.
 
-
 use futures::future::join_all;
 
 use k8s_openapi::api::core::v1::ObjectReference;

@@ -3,15 +3,15 @@
 use secrecy::ExposeSecret;
 use tokio::time::Instant;
 
+use super::Calls;
 use super::observations::{ObservationCache, ServedSecret};
 use super::outcome::{Applied, Failure};
 use super::resolve::Resolved;
-use super::Calls;
 use crate::api::ConfidenceClientCredentialStatus as Status;
 use crate::api::spec::DriftPolicy;
 use crate::api::status::ObservedSecret;
-use crate::confidence::{Error, Recovery};
 use crate::confidence::wire::Field;
+use crate::confidence::{Error, Recovery};
 use crate::engine::Key;
 use crate::plan::{Observation, Plan, PlannedUpdate, SecretKnowledge, SecretState, plan};
 
@@ -59,7 +59,8 @@ pub(super) async fn apply(
             Err(failure) => return Err(failure.after(applied)),
         };
         cache.put(calls.key(), response.clone(), Instant::now());
-        let known = SecretKnowledge { record: written_record(resolved, &response, update, &applied, method), ..known.clone() };
+        let known =
+            SecretKnowledge { record: written_record(resolved, &response, update, &applied, method), ..known.clone() };
         let after = plan(&resolved.desired, &response, &known, resolved.policy);
         let is_news = after.fields().iter().any(|field| !update.names(*field));
         applied = applied.answered(response.credential, update, &after, known.record);

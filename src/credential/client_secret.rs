@@ -32,7 +32,8 @@ impl SecretReader {
             self.queue.trigger(user, Trigger::DependencyChanged);
         }
         let missing = || {
-            let message = format!("spec.clientSecret: there is no Secret {secret}; create it, or correct the reference");
+            let message =
+                format!("spec.clientSecret: there is no Secret {secret}; create it, or correct the reference");
             Failure::stalled(Reason::SecretNotFound, message)
         };
         value_of(&found.ok_or_else(missing)?, reference)

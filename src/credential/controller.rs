@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use k8s_openapi::api::core::v1::{Namespace, ObjectReference};
-use kube::{Api, Client};
 use kube::runtime::controller::{Config, Controller as Executor};
 use kube::runtime::reflector::Store;
 use kube::runtime::reflector::store::Writer;
+use kube::{Api, Client};
 use tokio::sync::watch;
 
 use super::client_secret::SecretReader;
 use super::groups::Groups;
 use super::in_sync::InSync;
+use super::lifecycle::{Lifecycle, Memories};
 use super::listing::Listings;
 use super::observations::ObservationCache;
 use super::observe::{ObserveMode, Observer};
@@ -21,7 +22,6 @@ use super::resync::{Checker, Distrust, Resync};
 use super::secret_watch::SecretWatch;
 use super::startup::Startup;
 use super::watched::{CredentialClaims, Watched};
-use super::lifecycle::{Lifecycle, Memories};
 use super::{Intervals, Objects, Reconciler, Statuses, accounts};
 use crate::account::Accounts;
 use crate::api::{ConfidenceClientCredential, OWN_LABEL_PREFIX};
@@ -131,6 +131,7 @@ impl Controller {
         let claims = Arc::new(CredentialClaims::new());
         let groups = Arc::new(Groups::default());
         let startup = Arc::new(Startup::new(queue.clone()));
+        let memories = Arc::new(Memories::new());
         let wanted = is_claimed(Arc::clone(&claims));
         let listings = Arc::new(Listings::new(wanted, progress.clone(), metrics.clone()));
         let observer = Arc::new(Observer {
@@ -167,6 +168,7 @@ impl Controller {
             groups,
             versions: Arc::clone(&versions),
             cache: Arc::clone(&cache),
+            memories: Arc::clone(&memories),
             statuses: Arc::clone(&statuses),
             queue: queue.clone(),
             startup: Arc::clone(&startup),
@@ -179,7 +181,7 @@ impl Controller {
             cache: Arc::clone(&cache),
             versions: Arc::clone(&versions),
             listings: Arc::clone(&listings),
-            memories: Memories::new(),
+            memories: Arc::clone(&memories),
             events: events.clone(),
         };
         let reconciler = Arc::new(Reconciler {
@@ -253,8 +255,23 @@ impl Controller {
             }
         };
         let side_work = async {
-            let accounts = accounts::watch(&self.accounts, &self.queue, &self.listings, &self.events, self.operator.as_ref(), &self.guard);
-            tokio::join!(watch, secrets, claims, accounts, self.statuses.run(), self.events.run(&self.guard), self.resync.run());
+            let accounts = accounts::watch(
+                &self.accounts,
+                &self.queue,
+                &self.listings,
+                &self.events,
+                self.operator.as_ref(),
+                &self.guard,
+            );
+            tokio::join!(
+                watch,
+                secrets,
+                claims,
+                accounts,
+                self.statuses.run(),
+                self.events.run(&self.guard),
+                self.resync.run()
+            );
         };
         // What the last reconciles came to is still written.
         let work = async {
@@ -306,11 +323,7 @@ fn is_labelled(credential: &ClientCredential) -> bool {
 }
 
 /// Counts and logs what the watch of the resources shows of itself.
-fn note(
-    event: &WatchEvent<ConfidenceClientCredential>,
-    metrics: &ControllerMetrics,
-    readiness: &Readiness,
-) {
+fn note(event: &WatchEvent<ConfidenceClientCredential>, metrics: &ControllerMetrics, readiness: &Readiness) {
     match event {
         WatchEvent::Applied { .. } | WatchEvent::Deleted { .. } => {}
         WatchEvent::Undecodable { key, error, .. } => {

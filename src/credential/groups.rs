@@ -55,11 +55,6 @@ impl Groups {
         lock(&self.inner).remove(key);
     }
 
-    /// Forgets every resource.
-    pub(super) fn clear(&self) {
-        *lock(&self.inner) = Inner::default();
-    }
-
     /// The members of a group, in the order in which they came.
     pub(super) fn members(&self, group: &Group) -> Vec<Key> {
         lock(&self.inner).members.get(group).into_iter().flatten().cloned().collect()

@@ -39,7 +39,12 @@ impl InSync {
 
     /// Whether a reconcile would find nothing to be done, given what the credential is now: nothing differs that is to be
     /// written, and the status says all that there is to say.
-    pub(super) fn is_in_sync(&self, key: &Key, object: &ConfidenceClientCredential, credential: &ClientCredential) -> bool {
+    pub(super) fn is_in_sync(
+        &self,
+        key: &Key,
+        object: &ConfidenceClientCredential,
+        credential: &ClientCredential,
+    ) -> bool {
         if object.spec.client.is_some() {
             // The life of a created credential has more to it than a comparison.
             return false;

@@ -49,8 +49,8 @@ use self::report::Facts;
 use self::requests::Requests;
 use self::watched::{CredentialClaims, claimed};
 use crate::account::Accounts;
-use crate::api::{ConfidenceClientCredential, ConfidenceClientCredentialStatus as Status};
 use crate::api::conditions::Reason;
+use crate::api::{ConfidenceClientCredential, ConfidenceClientCredentialStatus as Status};
 use crate::confidence::client::StillWanted;
 use crate::confidence::{Priority, Recovery, Requester};
 use crate::engine::health::Progress;
@@ -129,7 +129,8 @@ impl Reconciler {
     /// One attempt, and what it leads to. Every line of its log carries its id.
     async fn run(&self, object: &Arc<ConfidenceClientCredential>, attempt: &Attempt) -> Next {
         let Key { namespace, name } = &attempt.key;
-        let span = tracing::info_span!("reconcile", id = %attempt_id(attempt), %namespace, resource = %name, outcome = Empty);
+        let span =
+            tracing::info_span!("reconcile", id = %attempt_id(attempt), %namespace, resource = %name, outcome = Empty);
         let work = async {
             let outcome = self.metrics.measured(self.outcome(object, attempt)).await;
             tracing::Span::current().record("outcome", outcome.label());
@@ -172,11 +173,7 @@ impl Reconciler {
     }
 
     /// The stages, in order.
-    async fn attempt(
-        &self,
-        object: &Arc<ConfidenceClientCredential>,
-        attempt: &Attempt,
-    ) -> Result<Applied, Failure> {
+    async fn attempt(&self, object: &Arc<ConfidenceClientCredential>, attempt: &Attempt) -> Result<Applied, Failure> {
         let key = &attempt.key;
         self.check_ownership(object, key)?;
         let resolved = resolve::resolve(object, attempt, &self.accounts, &self.secrets).await?;
@@ -236,7 +233,12 @@ impl Reconciler {
     }
 
     /// Whether a failure may well be over before anybody reads of it, or says nothing of the resource.
-    fn is_too_early_to_report(&self, object: &ConfidenceClientCredential, attempt: &Attempt, outcome: &Outcome) -> bool {
+    fn is_too_early_to_report(
+        &self,
+        object: &ConfidenceClientCredential,
+        attempt: &Attempt,
+        outcome: &Outcome,
+    ) -> bool {
         let Outcome::Failed(failure) = outcome else { return false };
         if failure.has_written() {
             return false;

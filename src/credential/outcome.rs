@@ -42,7 +42,12 @@ pub(crate) struct Applied {
 
 impl Applied {
     /// Nothing was written yet: what the plan names differs.
-    pub(super) fn observed(observed: Observation, plan: &Plan, is_report: bool, secret: Option<ObservedSecret>) -> Self {
+    pub(super) fn observed(
+        observed: Observation,
+        plan: &Plan,
+        is_report: bool,
+        secret: Option<ObservedSecret>,
+    ) -> Self {
         Self {
             credential: observed.credential,
             method: observed.method,
@@ -195,7 +200,9 @@ fn reason_of(cause: Cause) -> Reason {
         Cause::ResponseTooLarge | Cause::InvalidResponse => Reason::InvalidResponse,
         Cause::RateLimited => Reason::RateLimited,
         Cause::Unauthenticated => Reason::Unauthenticated,
-        Cause::ServiceUnavailable | Cause::NotLeader | Cause::Superseded | Cause::Stopping => Reason::ServiceUnavailable,
+        Cause::ServiceUnavailable | Cause::NotLeader | Cause::Superseded | Cause::Stopping => {
+            Reason::ServiceUnavailable
+        }
     }
 }
 

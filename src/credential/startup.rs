@@ -51,11 +51,6 @@ impl Startup {
         lock(&self.waiting).shift_remove(key);
     }
 
-    /// The list begins anew.
-    pub(super) fn clear(&self) {
-        lock(&self.waiting).clear();
-    }
-
     /// Whether a resource waits.
     pub(super) fn waits(&self, key: &Key) -> bool {
         lock(&self.waiting).contains_key(key)

@@ -7,6 +7,7 @@ use kube::ResourceExt;
 
 use super::groups::{Group, Groups};
 use super::in_sync::secret_of;
+use super::lifecycle::Memories;
 use super::observations::ObservationCache;
 use super::report::is_converged;
 use super::requests;
@@ -32,6 +33,7 @@ pub(super) struct Watched {
     pub(super) groups: Arc<Groups>,
     pub(super) versions: Arc<SecretVersions>,
     pub(super) cache: Arc<ObservationCache>,
+    pub(super) memories: Arc<Memories>,
     pub(super) statuses: Statuses,
     pub(super) queue: WorkQueue,
     pub(super) startup: Arc<Startup>,
@@ -92,6 +94,7 @@ impl Watched {
         self.queue.remove(key);
         self.statuses.remove(key);
         self.cache.remove(key);
+        self.memories.remove(key);
         self.versions.remove(key);
         self.groups.remove(key);
         self.trigger(self.claims.remove(key));
@@ -133,11 +136,7 @@ pub(super) fn claimed(url: &Arc<str>, name: &CredentialName) -> (ClientId, Box<s
     ((Arc::clone(url), name.client().into()), name.credential().into())
 }
 
-fn claim_of(
-    object: &ConfidenceClientCredential,
-    url: &Arc<str>,
-    name: &CredentialName,
-) -> Claim<(ClientId, Box<str>)> {
+fn claim_of(object: &ConfidenceClientCredential, url: &Arc<str>, name: &CredentialName) -> Claim<(ClientId, Box<str>)> {
     let status = object.status.as_ref();
     let held = status.and_then(|status| status.name.as_ref()?.parse::<CredentialName>().ok());
     let ready = status.and_then(|status| find(&status.conditions, Type::Ready));

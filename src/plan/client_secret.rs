@@ -77,7 +77,11 @@ impl DesiredSecret {
             return SecretState::InSync;
         }
         let is_same_writer = known.updater == observed.credential.updater;
-        if known.is_rewrite_unconfirmed && is_same_writer { SecretState::ShownLate } else { SecretState::MayBeOverwritten }
+        if known.is_rewrite_unconfirmed && is_same_writer {
+            SecretState::ShownLate
+        } else {
+            SecretState::MayBeOverwritten
+        }
     }
 
     /// The record after an observation that needs no write.

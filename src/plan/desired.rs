@@ -61,5 +61,8 @@ impl Desired {
 }
 
 fn unknown(field: &'static str) -> InvalidSpec {
-    InvalidSpec::new(field, "this version of the operator does not know the value; upgrade the operator, or use another")
+    InvalidSpec::new(
+        field,
+        "this version of the operator does not know the value; upgrade the operator, or use another",
+    )
 }

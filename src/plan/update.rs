@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display};
 
 use super::{Desired, Method, Observation, SecretKnowledge, SecretState};
-use crate::api::spec::DriftPolicy;
 use crate::api::OWN_LABEL_PREFIX;
+use crate::api::spec::DriftPolicy;
 use crate::confidence::wire::{ClientCredential, CredentialUpdate, Field};
 
 /// What an observation asks for.
@@ -81,11 +81,13 @@ pub fn plan(desired: &Desired, observed: &Observation, known: &SecretKnowledge, 
     if request.mask().is_empty() {
         return Plan::InSync;
     }
-    let is_secret_kept = secret.is_some() && policy == DriftPolicy::Correct && observed.credential.client_secret.is_none();
+    let is_secret_kept =
+        secret.is_some() && policy == DriftPolicy::Correct && observed.credential.client_secret.is_none();
     if is_secret_kept && observed.method == Method::Cached && !request.names(Field::ClientSecret) {
         return Plan::NeedsFreshRead;
     }
-    let changes = request.mask().into_iter().map(|field| change(field, &observed.credential, &request, state)).collect();
+    let changes =
+        request.mask().into_iter().map(|field| change(field, &observed.credential, &request, state)).collect();
     Plan::Update(PlannedUpdate { request, changes })
 }
 
@@ -116,7 +118,9 @@ fn with_own_labels(desired: &BTreeMap<String, String>, observed: &ClientCredenti
 fn change(field: Field, observed: &ClientCredential, request: &CredentialUpdate, secret: SecretState) -> FieldChange {
     let (from, to) = match field {
         Field::DisplayName => (observed.display_name.clone(), request.display_name.clone()),
-        Field::Environments => (set(&observed.environments), request.environments.as_ref().map(set).unwrap_or_default()),
+        Field::Environments => {
+            (set(&observed.environments), request.environments.as_ref().map(set).unwrap_or_default())
+        }
         Field::Labels => (map(&observed.labels), request.labels.as_ref().map(map).unwrap_or_default()),
         Field::SdkType => {
             let to = request.sdk_type.as_ref().map(|it| it.as_str().to_owned());

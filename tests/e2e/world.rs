@@ -61,7 +61,7 @@ impl World {
             .env("KUBECONFIG", &self.kubeconfig)
             .args(["--listen", "127.0.0.1:0", "--watch-namespace", &self.namespace])
             .args(["--confidence-url", &self.server.url()])
-            .args(["--requests-per-second", "1000"])
+            .args(["--requests-per-second", "1000", "--min-interval", "1s"])
             .env("LOG_LEVEL", "info,confidence_operator=trace")
     }
 

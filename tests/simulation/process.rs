@@ -5,20 +5,20 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use confidence_operator::confidence::metrics::Metrics;
-use confidence_operator::confidence::settings::{BaseUrl, Credentials, Settings as AccountSettings};
 use confidence_operator::account::{Account, Accounts, DEFAULT_ACCOUNT};
 use confidence_operator::confidence::Confidence;
+use confidence_operator::confidence::metrics::Metrics;
+use confidence_operator::confidence::settings::{BaseUrl, Credentials, Settings as AccountSettings};
 use confidence_operator::confidence::transport::REQUEST_TIMEOUT;
-use confidence_operator::engine::events::EventRecorder;
 use confidence_operator::credential::{ObserveMode, Settings};
+use confidence_operator::engine::events::EventRecorder;
 use confidence_operator::engine::health::{Progress, Readiness};
 use confidence_operator::engine::leader_election::{Candidate, LeaseGuard, LeaseSettings};
 use confidence_operator::metrics::ControllerMetrics;
 use confidence_operator::replica::Replica;
-use prometheus_client::metrics::counter::Counter;
 use http::{Request, Response};
 use kube::runtime::reflector;
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 

@@ -49,7 +49,7 @@ pub(super) struct Lifecycle {
     pub(super) cache: Arc<ObservationCache>,
     pub(super) versions: Arc<SecretVersions>,
     pub(super) listings: Arc<Listings>,
-    pub(super) memories: Memories,
+    pub(super) memories: Arc<Memories>,
     pub(super) events: EventRecorder,
 }
 

@@ -14,9 +14,7 @@ use crate::api::ConfidenceClientCredential;
 use crate::api::secret_annotations::{ATTEMPT, CREDENTIAL, INSTANCE, OWNER, PUBLISHED_AT};
 use crate::confidence::name::CredentialName;
 use crate::engine::{FIELD_MANAGER, Key};
-use crate::plan::lifecycle::{
-    ForeignSecret, OwnSecret, Publication, SecretState, SecretVersion, Value, ValueEvidence,
-};
+use crate::plan::lifecycle::{ForeignSecret, OwnSecret, Publication, SecretState, SecretVersion, Value, ValueEvidence};
 
 /// What a resource asks of its published Secret.
 pub(super) struct Wanted<'a> {
@@ -131,8 +129,7 @@ impl<'a> Wanted<'a> {
         let data = secret.data.clone().unwrap_or_default();
         let names = self.names(credential);
         let has_names = names.iter().all(|(key, name)| data.get(key).is_some_and(|it| it.0 == name.as_bytes()));
-        let wanted: BTreeSet<String> =
-            names.into_keys().chain([self.secret_key().to_owned()]).collect();
+        let wanted: BTreeSet<String> = names.into_keys().chain([self.secret_key().to_owned()]).collect();
         let has_no_more = own_keys(secret).is_none_or(|keys| keys.is_subset(&wanted));
         has_all(secret.labels(), &spec.labels)
             && has_all(secret.annotations(), &spec.annotations)
@@ -196,10 +193,8 @@ impl<'a> Wanted<'a> {
 /// Deletes a Secret of ours, if it is still that version. One that is gone is deleted.
 pub(super) async fn delete(client: &Client, user: &Key, name: &str, version: &SecretVersion) -> kube::Result<()> {
     let api: Api<Secret> = Api::namespaced(client.clone(), &user.namespace);
-    let preconditions = Preconditions {
-        uid: Some(version.uid.clone()),
-        resource_version: Some(version.resource_version.clone()),
-    };
+    let preconditions =
+        Preconditions { uid: Some(version.uid.clone()), resource_version: Some(version.resource_version.clone()) };
     match api.delete(name, &DeleteParams::default().preconditions(preconditions)).await {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
@@ -210,10 +205,16 @@ pub(super) async fn delete(client: &Client, user: &Key, name: &str, version: &Se
 /// The keys of the data that our field manager owns by server-side apply; none where the API server does not say.
 fn own_keys(secret: &Secret) -> Option<BTreeSet<String>> {
     let managed = secret.metadata.managed_fields.as_ref()?;
-    let ours = managed.iter().find(|entry| {
-        entry.manager.as_deref() == Some(FIELD_MANAGER) && entry.operation.as_deref() == Some("Apply")
-    });
+    let ours = managed
+        .iter()
+        .find(|entry| entry.manager.as_deref() == Some(FIELD_MANAGER) && entry.operation.as_deref() == Some("Apply"));
     let data = ours.and_then(|entry| entry.fields_v1.as_ref()).and_then(|fields| fields.0.get("f:data").cloned());
     let keys = data.as_ref().and_then(serde_json::Value::as_object);
-    Some(keys.into_iter().flat_map(|keys| keys.keys()).filter_map(|key| key.strip_prefix("f:")).map(str::to_owned).collect())
+    Some(
+        keys.into_iter()
+            .flat_map(|keys| keys.keys())
+            .filter_map(|key| key.strip_prefix("f:"))
+            .map(str::to_owned)
+            .collect(),
+    )
 }

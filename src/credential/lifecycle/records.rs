@@ -7,9 +7,7 @@ use jiff::Timestamp;
 use crate::api::conditions::{Reason, Type, find};
 use crate::api::spec::{DeletionPolicy, DriftPolicy};
 use crate::api::status::{self, Time};
-use crate::api::{
-    ATTEMPT, ConfidenceClientCredential, ConfidenceClientCredentialStatus as Status, FINALIZER, RETIRE,
-};
+use crate::api::{ATTEMPT, ConfidenceClientCredential, ConfidenceClientCredentialStatus as Status, FINALIZER, RETIRE};
 use crate::confidence::name::CredentialName;
 use crate::credential::requests::Requests;
 use crate::plan::InvalidSpec;
@@ -36,7 +34,10 @@ pub(super) fn resource_of(
     let uid = metadata.uid.clone().unwrap_or_default();
     let deletion_policy = spec.effective_deletion_policy();
     if deletion_policy == DeletionPolicy::Unknown {
-        return Err(InvalidSpec::new("spec.deletionPolicy", "this version of the operator does not know the value; upgrade it"));
+        return Err(InvalidSpec::new(
+            "spec.deletionPolicy",
+            "this version of the operator does not know the value; upgrade it",
+        ));
     }
     Ok(Resource {
         owner: OwnerLabel::new(instance, &uid),

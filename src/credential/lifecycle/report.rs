@@ -155,7 +155,9 @@ pub(super) fn stalled(reason: StallReason, object: &ConfidenceClientCredential) 
 /// What the policy Report tells instead of doing it.
 pub(super) fn would(step: &Step) -> Failure {
     let what = match step {
-        Step::Create { .. } | Step::DryRunSecret | Step::WriteAttempt { .. } => "create a credential and publish its secret",
+        Step::Create { .. } | Step::DryRunSecret | Step::WriteAttempt { .. } => {
+            "create a credential and publish its secret"
+        }
         Step::Publish(_) => "write the published Secret",
         Step::Delete(_) => "delete a superseded credential",
         Step::DeleteSecret { .. } => "delete the Secret of the former name",

@@ -118,7 +118,10 @@ impl Run<'_> {
         for _ in 0..MAX_STEPS {
             let step = self.decide()?;
             if last.as_ref() == Some(&step) {
-                return Err(Failure::retry(Reason::Creating, "the last step did not change anything; it will be repeated"));
+                return Err(Failure::retry(
+                    Reason::Creating,
+                    "the last step did not change anything; it will be repeated",
+                ));
             }
             tracing::debug!(step = label(&step), "lifecycle");
             if let Some(end) = self.carry_out(step.clone()).await? {
@@ -243,7 +246,8 @@ impl Run<'_> {
     /// Writes a status at once, and goes on from the version that came of it.
     pub(super) async fn store(&mut self, status: Status) -> Result<(), Failure> {
         let key = self.calls.key();
-        let pending = PendingStatus { status: status.clone(), events: Vec::new(), attempt: attempt_id(self.calls.attempt) };
+        let pending =
+            PendingStatus { status: status.clone(), events: Vec::new(), attempt: attempt_id(self.calls.attempt) };
         self.life.statuses.put(key, &self.object, pending);
         self.life.statuses.settled(key).await;
         self.status = status;
@@ -304,7 +308,10 @@ fn unreadable(error: kube::Error) -> Failure {
 }
 
 pub(super) fn unwritable(error: kube::Error) -> Failure {
-    Failure::retry(Reason::Creating, format!("the API server refused a write to the resource: {}", super::steps::words(&error)))
+    Failure::retry(
+        Reason::Creating,
+        format!("the API server refused a write to the resource: {}", super::steps::words(&error)),
+    )
 }
 
 /// What a step is, for the log: nothing of what it carries.

@@ -130,8 +130,7 @@ impl Run<'_> {
         };
         let over = if let SecretState::Own(own) = &self.secrets.current { Some(own.version.clone()) } else { None };
         let published_at = self.server_time.unwrap_or_else(jiff::Timestamp::now);
-        let publication =
-            Publication { credential, attempt: None, published_at, source: ValueSource::Held, over };
+        let publication = Publication { credential, attempt: None, published_at, source: ValueSource::Held, over };
         let wanted = Wanted::new(&self.object, self.instance);
         let value = SecretString::from("dry-run");
         self.memory.facts.dry_run = match wanted.apply(&self.life.client, &publication, &value, true).await {
@@ -246,7 +245,10 @@ impl Run<'_> {
             ValueSource::Published => self.values.get(name).cloned(),
         };
         let Some(value) = value else {
-            return Err(Failure::retry(Reason::Creating, "the secret to publish is not at hand; it will be read again"));
+            return Err(Failure::retry(
+                Reason::Creating,
+                "the secret to publish is not at hand; it will be read again",
+            ));
         };
         let wanted = Wanted::new(&self.object, self.instance);
         let written = wanted.apply(&self.life.client, &publication, &value, false).await.map_err(unpublished)?;
@@ -370,9 +372,10 @@ impl Run<'_> {
         look_again: Option<std::time::Duration>,
     ) -> Result<Life, Failure> {
         let records = self.resource()?.records;
-        let last_seen = records.superseded.iter().filter_map(|it| {
-            Some((it.name.clone(), self.credential(&it.name)?.last_seen_time?))
-        });
+        let last_seen = records
+            .superseded
+            .iter()
+            .filter_map(|it| Some((it.name.clone(), self.credential(&it.name)?.last_seen_time?)));
         Ok(Life { last_seen: last_seen.collect(), records, rotation, next_rotation, look_again })
     }
 
@@ -418,9 +421,9 @@ fn release_words(reason: ReleaseReason) -> Option<&'static str> {
     match reason {
         ReleaseReason::Kept => None,
         ReleaseReason::CrdDeleted => Some("the CRD is being deleted: the credential and its Secret stay as they are"),
-        ReleaseReason::OwnedElsewhere => {
-            Some("another instance of the operator published the Secret: the credential and its Secret stay as they are")
-        }
+        ReleaseReason::OwnedElsewhere => Some(
+            "another instance of the operator published the Secret: the credential and its Secret stay as they are",
+        ),
         ReleaseReason::AccountGone => {
             Some("the account is gone, so the credential could not be deleted: delete it in Confidence")
         }
@@ -445,4 +448,3 @@ fn unpublished(error: kube::Error) -> Failure {
         _ => Failure::retry(Reason::Creating, format!("the Secret could not be written: {}", words(&error))),
     }
 }
-

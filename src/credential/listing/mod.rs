@@ -16,8 +16,8 @@ use super::Failure;
 use crate::account::Account;
 use crate::confidence::wire::ClientCredential;
 use crate::confidence::{Cause, Error, Requester};
-use crate::engine::lock;
 use crate::engine::health::Progress;
+use crate::engine::lock;
 use crate::metrics::ControllerMetrics;
 
 pub(super) use self::pages::{Listing, PAGE_SIZE};
@@ -125,7 +125,8 @@ impl Listings {
             Err(_) => (None, None),
         };
         latest.listing = keeps.then(|| (begun, listing.clone()));
-        failure.map_or_else(|| Ok(listing.map(|listing| Shared { listing, is_reader: true })), |error| Err(error.into()))
+        failure
+            .map_or_else(|| Ok(listing.map(|listing| Shared { listing, is_reader: true })), |error| Err(error.into()))
     }
 
     /// The listing of a client, instead of reading so many credentials by themselves.
@@ -185,11 +186,6 @@ impl Listings {
         let clients = lock(&self.clients);
         let of_account = clients.iter().filter(|((name, _), _)| *name == account.name);
         of_account.for_each(|(_, client)| lock(&client.known).refused_at = None);
-    }
-
-    /// Forgets a client of which nobody manages anything any more.
-    pub(super) fn forget(&self, account: &Account, client: &str) {
-        lock(&self.clients).remove(&(Arc::clone(&account.name), client.into()));
     }
 
     async fn read(

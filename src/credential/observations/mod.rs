@@ -79,11 +79,6 @@ impl ObservationCache {
         lock(&self.entries).swap_remove(key);
     }
 
-    /// All resources are listed anew.
-    pub(super) fn clear(&self) {
-        lock(&self.entries).clear();
-    }
-
     /// The last observation, if it is not older. One that a listing threw into doubt is none.
     pub(super) fn get(&self, key: &Key, max_age: Duration) -> Option<(Observation, bool)> {
         let entries = lock(&self.entries);

@@ -109,9 +109,8 @@ pub(super) fn is_converged(object: &ConfidenceClientCredential) -> bool {
 /// Whether a status says that the credential was in sync with this generation of the spec: what differs later, somebody else
 /// changed.
 pub(super) fn is_in_sync(status: &Status, generation: Option<i64>) -> bool {
-    find(&status.conditions, Type::Ready).is_some_and(|ready| {
-        ready.reason == Reason::InSync.to_string() && ready.observed_generation == generation
-    })
+    find(&status.conditions, Type::Ready)
+        .is_some_and(|ready| ready.reason == Reason::InSync.to_string() && ready.observed_generation == generation)
 }
 
 /// Takes over what the server says of the credential.

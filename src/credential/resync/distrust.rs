@@ -25,8 +25,7 @@ impl Distrust {
     /// Whether a listing is believed that lacks so many of the credentials that existed.
     pub(super) fn believes(&self, group: &Group, vanished: usize, existed: usize) -> bool {
         #[allow(clippy::cast_precision_loss)] // a share
-        let is_suspicious =
-            vanished >= MIN_MISSING_TO_DISTRUST && vanished as f64 > MAX_MISSING_SHARE * existed as f64;
+        let is_suspicious = vanished >= MIN_MISSING_TO_DISTRUST && vanished as f64 > MAX_MISSING_SHARE * existed as f64;
         let mut checks = lock(&self.checks);
         let key = (Arc::clone(&group.account), Arc::clone(&group.client));
         if !is_suspicious {

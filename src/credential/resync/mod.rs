@@ -81,7 +81,9 @@ impl Resync {
             let waiting: Vec<_> = members.iter().filter(|key| self.startup.waits(key)).cloned().collect();
             let pages = members.len().div_ceil(usize::from(PAGE_SIZE));
             let account = self.checker.account(group);
-            if waiting.len() > pages && account.is_some_and(|account| self.checker.may_list(&account, group, waiting.len())) {
+            if waiting.len() > pages
+                && account.is_some_and(|account| self.checker.may_list(&account, group, waiting.len()))
+            {
                 held.extend(waiting);
             }
         }

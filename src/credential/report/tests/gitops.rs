@@ -47,7 +47,9 @@ fn ends(reason: Reason) -> Vec<(Outcome, Judgement)> {
         Reason::DriftReported => one(outcome(&[Field::SdkType], true), Fine),
         Reason::UpdateNotApplied => one(outcome(&[Field::Labels], false), Mend),
         Reason::Suspended => one(Outcome::Suspended, Judgement::Suspended),
-        Reason::InvalidSpec => one(Outcome::Failed(resolve::credential_name(&spec("nonsense")).unwrap_err().into()), Mend),
+        Reason::InvalidSpec => {
+            one(Outcome::Failed(resolve::credential_name(&spec("nonsense")).unwrap_err().into()), Mend)
+        }
         Reason::SecretNotFound
         | Reason::SecretInvalid
         | Reason::SecretUnwritable
@@ -64,15 +66,11 @@ fn ends(reason: Reason) -> Vec<(Outcome, Judgement)> {
         | Reason::AccountNotFound => person(),
         Reason::Creating | Reason::Deleting => one(Outcome::Failed(Failure::retry(reason, "later")), Wait),
         // Never of the condition Ready, or of an account.
-        Reason::Published
-        | Reason::Rotating
-        | Reason::OldStillInUse
-        | Reason::NewNotSeen
-        | Reason::Authenticated => Vec::new(),
-        // Forbidden by the API server, or not answered by it.
-        Reason::SecretUnreadable => {
-            [person(), one(Outcome::Failed(Failure::retry(reason, "later")), Wait)].concat()
+        Reason::Published | Reason::Rotating | Reason::OldStillInUse | Reason::NewNotSeen | Reason::Authenticated => {
+            Vec::new()
         }
+        // Forbidden by the API server, or not answered by it.
+        Reason::SecretUnreadable => [person(), one(Outcome::Failed(Failure::retry(reason, "later")), Wait)].concat(),
         Reason::Rejected => failing(&[Cause::InvalidRequest], Mend),
         Reason::CredentialNotFound => failing(&[Cause::NotFound], Mend),
         Reason::Forbidden => failing(&[Cause::Forbidden], Mend),

@@ -60,7 +60,12 @@ fn in_sync(credential: ClientCredential) -> Applied {
 }
 
 /// These fields were written, and those still differ.
-fn written(credential: &ClientCredential, fields: &[Field], remaining: &[Field], secret: Option<ObservedSecret>) -> Applied {
+fn written(
+    credential: &ClientCredential,
+    fields: &[Field],
+    remaining: &[Field],
+    secret: Option<ObservedSecret>,
+) -> Applied {
     let Plan::Update(update) = planned(fields, credential) else { panic!("nothing to write") };
     let after = planned(remaining, credential);
     differing(credential.clone(), fields, false).answered(credential.clone(), &update, &after, secret)
@@ -113,8 +118,7 @@ fn same_outcome_gives_the_same_status() {
 /// What the API server returns compares equal with what was written.
 #[test]
 fn status_survives_the_api_server_unchanged() {
-    let secret =
-        ObservedSecret { uid: "u".into(), resource_version: "1".into(), key: "k".into(), update_time: None };
+    let secret = ObservedSecret { uid: "u".into(), resource_version: "1".into(), key: "k".into(), update_time: None };
     let status = status(written(&credential(T1, Some(T2)), &[Field::Labels], &[], Some(secret)));
     let back: Status = serde_json::from_value(serde_json::to_value(&status).unwrap()).unwrap();
     assert_eq!(back, status);
@@ -156,8 +160,7 @@ fn reported_drift_is_ready_and_drifted() {
 /// A server that ignores a field would otherwise be written at each interval, silently.
 #[test]
 fn unapplied_update_is_stalled_and_names_fields() {
-    let status =
-        status(written(&credential(T1, None), &[Field::Environments, Field::Labels], &[Field::Labels], None));
+    let status = status(written(&credential(T1, None), &[Field::Environments, Field::Labels], &[Field::Labels], None));
     assert_eq!(condition(&status, Type::Ready), is("False", "UpdateNotApplied"));
     assert_eq!(condition(&status, Type::Stalled), is("True", "UpdateNotApplied"));
     assert_eq!(status.drift.unwrap().fields, ["labels"]);
@@ -195,7 +198,11 @@ fn drift_survives_failures_in_one_piece() {
     assert_eq!(first.drift.as_ref().unwrap().fields, ["displayName"]);
     let second = failed(&first, 2, failure);
     assert_eq!(second.drift, first.drift);
-    assert_eq!(find(&second.conditions, Type::Drifted), find(&first.conditions, Type::Drifted), "judged for generation 1");
+    assert_eq!(
+        find(&second.conditions, Type::Drifted),
+        find(&first.conditions, Type::Drifted),
+        "judged for generation 1"
+    );
     assert_eq!(find(&second.conditions, Type::Ready).unwrap().observed_generation, Some(2));
 }
 
@@ -230,7 +237,10 @@ fn passing_failure_is_reported_once_by_a_process() {
         next_status(&first, &facts, &Outcome::Failed(failure))
     };
     assert_eq!(again(1, blocked(Reason::ServiceUnavailable)), first);
-    assert_eq!(condition(&again(2, blocked(Reason::ServiceUnavailable)), Type::Ready), is("Unknown", "ServiceUnavailable"));
+    assert_eq!(
+        condition(&again(2, blocked(Reason::ServiceUnavailable)), Type::Ready),
+        is("Unknown", "ServiceUnavailable")
+    );
     assert_eq!(condition(&again(1, Failure::stalled(Reason::Forbidden, "c")), Type::Ready), is("False", "Forbidden"));
     let restarted = failed(&first, 1, Failure::retry(Reason::TlsFailed, "b"));
     assert_eq!(condition(&restarted, Type::Ready), is("Unknown", "TlsFailed"));
