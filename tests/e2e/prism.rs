@@ -61,7 +61,7 @@ async fn prism_takes_every_update_and_the_status_says_that_none_was_taken() {
     let counts: Vec<_> =
         metrics.lines().filter(|line| line.starts_with("confidence_operator_api_requests_total")).collect();
     let count = |method: &str, outcome: &str| {
-        let name = format!(r#"{{method="{method}",outcome="{outcome}"}} "#);
+        let name = format!(r#"{{account="default",method="{method}",outcome="{outcome}"}} "#);
         counts.iter().find_map(|line| line.split_once(&name)).map_or(0, |(_, count)| count.parse().unwrap())
     };
     // A GET finds out that reading is not offered; then a look and an update for each of the two passes, and once more

@@ -17,6 +17,10 @@ const RENEW_BEFORE: Duration = Duration::from_mins(5);
 /// How long a token that still lives is used after a renewal failed, before the next attempt.
 pub(super) const RENEWAL_PAUSE: Duration = Duration::from_secs(15);
 
+/// How soon a refused token is replaced again: a credential that is refused with every token must not cost an exchange at
+/// each attempt.
+const REPLACEMENT_PAUSE: Duration = Duration::from_secs(15);
+
 /// The id and the secret of an API client, and which version of the credentials they are.
 #[derive(Clone, Debug)]
 pub(super) struct ApiClient {
@@ -33,6 +37,8 @@ pub(super) struct TokenCache {
     exchange: tokio::sync::Mutex<LastExchange>,
     /// How many exchanges have ended.
     ended: AtomicU64,
+    /// When a refused token was last replaced.
+    replaced_at: Mutex<Option<Instant>>,
 }
 
 #[derive(Debug, Default)]
@@ -67,15 +73,29 @@ impl TokenCache {
         }
     }
 
-    /// Another token than one that was refused.
+    /// Another token than one that was refused; none if one was replaced a moment ago.
     pub(super) async fn other_than(
         &self,
         refused: &Token,
         client: &ApiClient,
         endpoint: &impl ExchangeToken,
-    ) -> Result<Token, Error> {
+    ) -> Result<Option<Token>, Error> {
+        let is_current = self.living(client).is_some_and(|cached| cached.token.number == refused.number);
+        if is_current && !self.may_replace() {
+            return Ok(None);
+        }
         self.lock().take_if(|cached| cached.token.number == refused.number);
-        self.exchanged(client, endpoint).await
+        self.exchanged(client, endpoint).await.map(Some)
+    }
+
+    fn may_replace(&self) -> bool {
+        let now = Instant::now();
+        let mut replaced_at = self.replaced_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if replaced_at.is_some_and(|at| now.saturating_duration_since(at) < REPLACEMENT_PAUSE) {
+            return false;
+        }
+        *replaced_at = Some(now);
+        true
     }
 
     /// Waits for a new token. All who waited for the same exchange share its result, be it a failure.

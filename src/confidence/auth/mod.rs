@@ -90,7 +90,7 @@ impl Auth {
             Origin::Given(token) => Ok(token),
             Origin::Exchanged(client) => {
                 let other = self.cache.other_than(refused, &client, endpoint).await;
-                other.map_err(|error| self.failed_exchange(error))
+                other.map_err(|error| self.failed_exchange(error))?.ok_or_else(|| self.refused(refusal))
             }
         }
     }

@@ -157,6 +157,24 @@ async fn standing_401_is_probed_after_five_seconds_doubling() {
     assert_eq!(gaps[..8], [5, 10, 20, 40, 80, 160, 300, 300]);
 }
 
+/// Its refusal is its own, and so are its attempts.
+#[tokio::test(start_paused = true)]
+async fn refused_credential_costs_few_token_calls() {
+    let (_folder, credentials) = client_files();
+    let server = Server::new(|seen, _| match seen.path.as_str() {
+        TOKEN => Answer::token("t", 3600),
+        path if path.ends_with("/k0") => Answer::status(401),
+        _ => Answer::ok(),
+    });
+    let confidence = with_settings(&server, settings(credentials, 100));
+    for _ in 0..30 {
+        assert_eq!(get(&confidence, 0).await.unwrap_err().cause(), Cause::Unauthenticated);
+        get(&confidence, 1).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!((server.count_of(TOKEN), blocked(&confidence)), (3, None));
+}
+
 /// The token endpoint's limit need not be the API's.
 #[tokio::test(start_paused = true)]
 async fn throttled_renewal_blocks_nothing_while_the_token_lives() {

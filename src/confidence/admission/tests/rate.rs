@@ -75,20 +75,6 @@ async fn quota_by_the_minute_is_found_too() {
     assert!(refused < 120, "{refused} refused in ten minutes");
 }
 
-/// Requests that never reached the server are none of those that it accepted.
-#[tokio::test(start_paused = true)]
-async fn unsent_requests_do_not_count_for_the_quota() {
-    let admission = admission(40);
-    for number in 0..40 {
-        call(&admission, &number.to_string(), if number % 4 == 0 { NOTHING } else { failed(Cause::Conflict) })
-            .await
-            .ok();
-    }
-    call(&admission, "a", failed_for_all(Cause::RateLimited)).await.unwrap_err();
-    let rate = admission.snapshot().requests_per_second;
-    assert!(rate <= 10.0, "a quarter was accepted: {rate}");
-}
-
 #[tokio::test(start_paused = true)]
 async fn changed_budget_counts_at_once() {
     let admission = admission(1);

@@ -153,6 +153,24 @@ async fn accounts_share_an_admission() {
     assert!(began.elapsed() >= Duration::from_millis(4400), "{:?}", began.elapsed());
 }
 
+/// The server's quota is what it accepted, and half of these requests never reached it.
+#[tokio::test(start_paused = true)]
+async fn unsent_requests_do_not_count_as_accepted() {
+    let server = Server::new(|_, number| match number {
+        80 => Answer::later(429, &[("retry-after", "1")]),
+        _ if number % 2 == 0 => Answer::ok(),
+        _ => Answer::Fail(TransportFault::Refused),
+    });
+    let admission = Arc::new(Admission::new(40, Some(7)));
+    let (settings, lease) = (settings(Credentials::Token("t".into()), 40), Arc::new(Lease(true.into())));
+    let confidence = Confidence::with_admission(settings, Arc::clone(&admission), server, lease, metrics()).unwrap();
+    for number in 0..81 {
+        let _ = get(&confidence, number).await;
+    }
+    let rate = admission.snapshot().requests_per_second;
+    assert!(rate <= 20.0, "{rate}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn flows_take_turns() {
     let server = Server::new(|_, _| Answer::ok());
