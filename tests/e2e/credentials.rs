@@ -36,8 +36,9 @@ async fn nobody_else_makes_a_call(world: &World) {
     assert_eq!(world.simulator.call_count(), calls);
 }
 
+/// A 401 renews the token, and the call is made once more.
 #[tokio::test]
-async fn a_401_renews_the_token_and_the_call_is_made_once_more() {
+async fn rejected_token_is_renewed_and_call_repeated() {
     let world = World::new(Config::default()).await;
     world.seed("renewed");
     world.simulator.fault(Fault::once(FaultKind::status(401)).on(Update));
@@ -47,8 +48,9 @@ async fn a_401_renews_the_token_and_the_call_is_made_once_more() {
     assert_eq!(kinds(&world), [Token, Get, Update, Token, Update]);
 }
 
+/// What was forbidden to the old credentials is tried again as soon as there are new ones.
 #[tokio::test]
-async fn what_was_refused_to_the_old_credentials_is_tried_again_with_new_ones() {
+async fn new_account_credentials_retry_refused_resource() {
     let world = World::new(Config::default()).await;
     world.seed("forbidden");
     let fault = world.simulator.fault(Fault::always(FaultKind::status(403)).about("forbidden"));
@@ -61,8 +63,9 @@ async fn what_was_refused_to_the_old_credentials_is_tried_again_with_new_ones() 
     assert_eq!(kinds(&world), [Token, Get, Update, Get]);
 }
 
+/// A 401 that a new token does not mend is the account's trouble, until its credentials change.
 #[tokio::test]
-async fn a_401_that_a_new_token_does_not_mend_holds_the_account() {
+async fn repeated_401_blocks_the_whole_account() {
     let world = World::new(Config::default()).await;
     world.seed("barred");
     let fault = world.simulator.fault(Fault::always(FaultKind::status(401)).on(Get));
@@ -83,8 +86,9 @@ async fn a_401_that_a_new_token_does_not_mend_holds_the_account() {
     assert!(looks.len() <= 4 && looks.iter().all(|it| [Get, List].contains(it)), "{looks:?}");
 }
 
+/// A refused client secret is not sent again before its file changes, and is never in the log.
 #[tokio::test]
-async fn a_refused_client_secret_costs_one_call_until_the_file_changes() {
+async fn refused_client_secret_costs_one_call() {
     let world = World::new(Config::default()).await;
     world.seed("refused");
     let operator = exchanging(&world, "wrong");
