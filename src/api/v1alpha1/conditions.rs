@@ -255,8 +255,9 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
+    /// A new reason or generation is no transition; a new truth is.
     #[test]
-    fn the_transition_time_moves_with_the_truth_and_not_with_the_reason() {
+    fn transition_time_moves_with_truth_alone() {
         let first = transition(&[], ready(Truth::False, Reason::ServerError), Some(1), at(10));
         assert_eq!(first[0].last_transition_time.0, at(10));
         let second = transition(&first, ready(Truth::False, Reason::TimedOut), Some(2), at(20));
@@ -266,16 +267,18 @@ mod tests {
         assert_eq!(third[0].last_transition_time.0, at(30));
     }
 
+    /// What comes back compares equal with what was written, or each reconcile would write again.
     #[test]
-    fn conditions_survive_the_api_server_unchanged() {
+    fn condition_survives_the_api_server() {
         let now: Timestamp = "2026-01-02T03:04:05.678901234Z".parse().unwrap();
         let conditions = transition(&[], ready(Truth::True, Reason::InSync), Some(1), now);
         let back: Vec<Condition> = serde_json::from_value(serde_json::to_value(&conditions).unwrap()).unwrap();
         assert_eq!(back, conditions);
     }
 
+    /// A message of several bytes a character is cut without a panic.
     #[test]
-    fn a_long_message_is_cut_between_characters() {
+    fn long_message_is_cut_between_characters() {
         let long = vec![Verdict { message: "ü".repeat(5000), ..ready(Truth::True, Reason::InSync).remove(0) }];
         let message = &transition(&[], long, None, at(0))[0].message;
         assert_eq!(message.chars().count(), MAX_MESSAGE_LENGTH + 1);

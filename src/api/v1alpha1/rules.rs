@@ -7,7 +7,7 @@ use kube::core::{Reason, Rule};
 
 use super::{OWN_LABEL_PREFIX, durations};
 
-/// The form of an id of Confidence, as [`CredentialName`](crate::confidence::CredentialName) reads it.
+/// The form of an id of Confidence, as [`CredentialName`](crate::confidence::name::CredentialName) reads it.
 const ID: &str = "[A-Za-z0-9._~-]{1,128}";
 
 /// The name of a credential, in either form.
@@ -45,7 +45,7 @@ pub(super) fn client_names() -> Rule {
         .message("each must be the name of a client as Confidence shows it: clients/{client}")
 }
 
-/// The URL of an account, as [`BaseUrl`](crate::confidence::BaseUrl) reads it. Plain http leads to this machine alone.
+/// The URL of an account, as [`BaseUrl`](crate::confidence::settings::BaseUrl) reads it. Plain http leads to this machine alone.
 pub(super) fn account_url() -> Rule {
     let rest = "(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?$";
     let host = "([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[[][0-9A-Fa-f:.]+[]])";
