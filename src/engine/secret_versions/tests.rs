@@ -177,7 +177,9 @@ impl World {
     fn new() -> Self {
         let due: BTreeMap<usize, bool> = (0..3).map(|index| (index, true)).collect();
         let versions = SecretVersions::default();
-        due.keys().for_each(|index| versions.set_reference(&user(&index.to_string()), Some(secret())));
+        for index in due.keys() {
+            versions.set_reference(&user(&index.to_string()), Some(secret()));
+        }
         let (to_show, reading, served) = (VecDeque::new(), BTreeMap::new(), BTreeMap::new());
         Self { versions, written: 0, actual: None, to_show, due, reading, served, attempts: 0 }
     }
@@ -261,7 +263,9 @@ proptest! {
     #[test]
     fn every_user_reads_newest_version_in_any_order(events in prop::collection::vec(event(), 0..60), relists in any::<bool>()) {
         let mut world = World::new();
-        events.into_iter().for_each(|event| world.happen(event));
+        for event in events {
+            world.happen(event);
+        }
         world.run_attempts();
         prop_assert_eq!(world.run_attempts(), 0, "a loop");
         while !world.to_show.is_empty() {

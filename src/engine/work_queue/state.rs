@@ -99,7 +99,9 @@ impl State {
 
     pub(super) fn clear(&mut self) {
         let keys: Vec<Key> = self.entries.keys().cloned().collect();
-        keys.iter().for_each(|key| self.remove(key));
+        for key in &keys {
+            self.remove(key);
+        }
     }
 
     pub(super) fn trigger(&mut self, key: &Key, trigger: Trigger) {
@@ -118,7 +120,9 @@ impl State {
                 due.push(key.clone());
             }
         }
-        due.iter().for_each(|key| self.make_due(key));
+        for key in &due {
+            self.make_due(key);
+        }
     }
 
     pub(super) fn release(&mut self, group: &str) {

@@ -16,29 +16,24 @@ async fn trigger_in_flight_queues_key_again() {
     }
 }
 
-/// A resync during an attempt is served by its retry, if there is one.
+/// A resync during an attempt is served by its retry, if there is one, else by an attempt of its own.
 #[tokio::test(start_paused = true)]
 async fn resync_in_flight_leaves_backoff() {
-    let mut scene = Scene::new(1, 1);
-    scene.change("a/1");
     for (next, due) in [(Next::Done, vec!["a/1"]), (Next::Retry, vec![])] {
+        let mut scene = Scene::new(1, 1);
+        scene.change("a/1");
         let attempt = scene.begin_only("a/1");
         scene.queue.trigger(&key("a/1"), Trigger::Resync);
         scene.queue.finish(&attempt, next);
         assert_eq!(scene.handed_out(), due);
-        scene.stream = Box::pin(scene.queue.stream());
-        if !due.is_empty() {
-            let attempt = scene.queue.begin(&key("a/1")).unwrap();
-            scene.queue.finish(&attempt, Next::Done);
-            scene.change("a/1");
-        }
     }
 }
 
 /// An attempt is current until its object, or what that depends on, is another one.
 #[tokio::test(start_paused = true)]
 async fn attempt_is_current_until_something_is_new() {
-    let news: [(fn(&mut Scene), bool); 6] = [
+    type News = fn(&mut Scene);
+    let news: [(News, bool); 6] = [
         (|_| {}, true),
         (|scene| scene.queue.trigger(&key("a/1"), Trigger::Resync), true),
         (|scene| scene.queue.trigger(&key("a/1"), Trigger::DependencyChanged), false),
@@ -84,7 +79,9 @@ async fn annotation_requests_unless_removed_or_long() {
         scene.queue.apply(&key("a/1"), &"lane".into(), scene.queue.revision(&object, &["other", REQUEST]));
         let attempts = scene.begun();
         assert_eq!(attempts.len(), due, "{index}");
-        attempts.iter().for_each(|attempt| scene.queue.finish(attempt, Next::Done));
+        for attempt in attempts {
+            scene.queue.finish(&attempt, Next::Done);
+        }
     }
 }
 

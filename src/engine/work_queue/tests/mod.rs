@@ -37,6 +37,12 @@ impl Scene {
         self.change_in("lane", name);
     }
 
+    fn change_all(&mut self, names: &[&str]) {
+        for name in names {
+            self.change(name);
+        }
+    }
+
     fn change_in(&mut self, lane: &str, name: &str) {
         let generation = self.generations.entry(key(name)).or_default();
         *generation += 1;

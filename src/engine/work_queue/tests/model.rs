@@ -201,7 +201,9 @@ impl Run {
             tokio::time::advance(Duration::from_mins(2)).await;
             self.read();
             let handed_out: Vec<usize> = self.model.handed_out.iter().copied().collect();
-            handed_out.into_iter().for_each(|index| self.begin(index));
+            for index in handed_out {
+                self.begin(index);
+            }
             while !self.model.in_flight.is_empty() {
                 self.finish(0, Next::Done);
             }

@@ -6,7 +6,7 @@ use super::*;
 #[tokio::test(start_paused = true)]
 async fn slots_bound_attempts_of_lane() {
     let mut scene = Scene::new(2, 1);
-    ["a/1", "a/2", "a/3"].iter().for_each(|name| scene.change(name));
+    scene.change_all(&["a/1", "a/2", "a/3"]);
     let attempts = scene.begun();
     assert_eq!(attempts.len(), 2);
     scene.queue.finish(&attempts[0], Next::Done);
@@ -57,7 +57,7 @@ async fn interactive_overtakes_background() {
 #[tokio::test(start_paused = true)]
 async fn namespaces_are_served_in_turn() {
     let mut scene = Scene::new(9, 9);
-    ["a/1", "a/2", "a/3", "b/1", "b/2"].iter().for_each(|name| scene.change(name));
+    scene.change_all(&["a/1", "a/2", "a/3", "b/1", "b/2"]);
     assert_eq!(scene.handed_out(), ["a/1", "b/1", "a/2", "b/2", "a/3"]);
 }
 
