@@ -263,7 +263,3 @@ fn from_file(contents: Contents) -> Result<Token, Error> {
     let value = value.ok_or_else(|| Error::new(Cause::Unauthenticated, "there is no token in the file"))?;
     Ok(Token { value, number: version, version })
 }
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests;

@@ -201,7 +201,3 @@ async fn watch_credentials(caller: Weak<Caller>, mut account: watch::Receiver<Ac
         }
     }
 }
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests;

@@ -99,7 +99,3 @@ impl RpcStatus {
         self.code.as_ref().is_some_and(serde_json::Value::is_number) && self.message.is_some()
     }
 }
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests;
