@@ -32,9 +32,14 @@ struct Vacancy {
 }
 
 impl Claimant {
-    /// The first in this order is to own: who held it last, else the oldest, else by namespace and name.
+    /// The first in this order is to own: the one that held it last, else the oldest, else by namespace and name.
     fn rank(&self) -> (bool, Timestamp, &Key) {
         (!self.is_holder, self.created, &self.key)
+    }
+
+    /// After a restart nobody knows since when the owner is gone that its status speaks of.
+    fn waits_after_restart(&self) -> bool {
+        self.was_rival && !self.is_holder
     }
 }
 
@@ -97,25 +102,18 @@ impl Contest {
         if self.vacancy.is_none() && !self.others.is_empty() && self.others.iter().all(Claimant::waits_after_restart) {
             self.vacancy = Some(Box::new(Vacancy { namespace: None, until: started + VACANCY }));
         }
-        let vacancy = self.vacancy.as_deref().filter(|vacancy| now < vacancy.until);
-        let may_own = |claimant: &&Claimant| match vacancy {
-            None => !claimant.waits_after_restart() || self.vacancy.is_some(),
+        let is_over = self.vacant_until().is_some_and(|until| until <= now);
+        let may_own = |claimant: &Claimant| match self.vacancy.as_deref() {
+            None => !claimant.waits_after_restart(),
+            Some(_) if is_over => true,
             Some(Vacancy { namespace: Some(namespace), .. }) => claimant.key.namespace == *namespace,
             Some(Vacancy { namespace: None, .. }) => claimant.is_holder,
         };
-        let heir = self.others.iter().filter(may_own).min_by_key(|claimant| claimant.rank()).map(|it| it.key.clone());
-        if let Some(heir) = heir.and_then(|heir| self.others.iter().position(|it| it.key == heir)) {
-            self.owner = Some(self.others.swap_remove(heir));
-            self.vacancy = None;
-        } else if vacancy.is_none() {
+        let candidates = self.others.iter().enumerate().filter(|(_, claimant)| may_own(claimant));
+        let heir = candidates.min_by_key(|(_, claimant)| claimant.rank()).map(|(index, _)| index);
+        if heir.is_some() || is_over {
             self.vacancy = None;
         }
-    }
-}
-
-impl Claimant {
-    /// After a restart nobody knows since when the owner is gone that its status speaks of.
-    fn waits_after_restart(&self) -> bool {
-        self.was_rival && !self.is_holder
+        self.owner = heir.map(|index| self.others.swap_remove(index));
     }
 }

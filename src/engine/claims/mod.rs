@@ -84,7 +84,7 @@ impl<G: Eq + Hash + Clone, I: Eq + Hash + Clone> Claims<G, I> {
     /// The list of all claimants is complete: from now on an owner stays owner while it claims. Returns those that do not own
     /// what they claim.
     pub fn listed(&self) -> Vec<Key> {
-        self.update(Registry::listed)
+        self.update(|registry, _| registry.listed())
     }
 
     /// Forgets everything: a list of all claimants is to come. What was vacant is forgotten too.
@@ -155,3 +155,6 @@ impl<G: Eq + Hash + Clone, I: Eq + Hash + Clone> Default for Claims<G, I> {
         Self::new()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use tokio::time::Instant;
 
 use super::contest::{Claimant, Contest};
@@ -17,20 +17,12 @@ pub(super) struct Registry<G, I> {
     claims: HashMap<Key, (G, I)>,
     groups: HashMap<G, IndexMap<I, Contest>>,
     /// What is vacant, by when that ends.
-    vacancies: BTreeMap<(Instant, u64), (G, I)>,
-    numbers: u64,
+    vacancies: BTreeMap<Instant, IndexSet<(G, I)>>,
 }
 
 impl<G: Eq + Hash + Clone, I: Eq + Hash + Clone> Registry<G, I> {
     pub(super) fn new(started: Instant) -> Self {
-        Self {
-            started,
-            is_listed: false,
-            claims: HashMap::new(),
-            groups: HashMap::new(),
-            vacancies: BTreeMap::new(),
-            numbers: 0,
-        }
+        Self { started, is_listed: false, claims: HashMap::new(), groups: HashMap::new(), vacancies: BTreeMap::new() }
     }
 
     pub(super) fn clear(&mut self) {
@@ -54,27 +46,30 @@ impl<G: Eq + Hash + Clone, I: Eq + Hash + Clone> Registry<G, I> {
         changed
     }
 
-    pub(super) fn listed(&mut self, now: Instant) -> Vec<Key> {
+    pub(super) fn listed(&mut self) -> Vec<Key> {
         self.is_listed = true;
         let contests = self.groups.values().flat_map(IndexMap::values);
         let not_owning = contests.flat_map(|contest| contest.claimants().filter(|key| contest.owner() != Some(key)));
         let mut not_owning: Vec<Key> = not_owning.cloned().collect();
         not_owning.sort_unstable();
-        let _ = now;
         not_owning
     }
 
+    /// Ends the vacancies whose time has come. Returns the claimants.
     pub(super) fn end_vacancies(&mut self, now: Instant) -> Vec<Key> {
         let mut due = Vec::new();
-        while let Some(entry) = self.vacancies.first_entry().filter(|entry| entry.key().0 <= now) {
-            let of = entry.get().clone();
-            due.extend(self.change(&of, now, |_| {}));
+        while self.next_vacancy_end().is_some_and(|until| until <= now) {
+            let Some((_, vacant)) = self.vacancies.pop_first() else { break };
+            for of in vacant {
+                due.extend(self.change(&of, now, |_| {}));
+            }
         }
         due
     }
 
+    /// When the next vacancy ends. While claimants are listed none does.
     pub(super) fn next_vacancy_end(&self) -> Option<Instant> {
-        self.vacancies.first_key_value().map(|((until, _), _)| *until)
+        self.vacancies.first_key_value().filter(|_| self.is_listed).map(|(until, _)| *until)
     }
 
     pub(super) fn standing(&self, key: &Key, of: &(G, I), now: Instant) -> Standing {
@@ -92,6 +87,11 @@ impl<G: Eq + Hash + Clone, I: Eq + Hash + Clone> Registry<G, I> {
 
     pub(super) fn of(&self, key: &Key) -> Option<(G, I)> {
         self.claims.get(key).cloned()
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.claims.is_empty() && self.groups.is_empty() && self.vacancies.is_empty()
     }
 
     fn contest(&self, group: &G, id: &I) -> Option<&Contest> {
@@ -130,14 +130,16 @@ impl<G: Eq + Hash + Clone, I: Eq + Hash + Clone> Registry<G, I> {
     }
 
     fn move_vacancy(&mut self, of: &(G, I), before: Option<Instant>, after: Option<Instant>) {
-        if let Some(before) = before {
-            let all = self.vacancies.range((before, 0)..=(before, u64::MAX));
-            let number = all.filter(|(_, it)| *it == of).map(|(number, _)| *number).next();
-            number.map(|number| self.vacancies.remove(&number));
+        if let Some(before) = before
+            && let Some(vacant) = self.vacancies.get_mut(&before)
+        {
+            vacant.swap_remove(of);
+            if vacant.is_empty() {
+                self.vacancies.remove(&before);
+            }
         }
-        if let Some(until) = after {
-            self.numbers += 1;
-            self.vacancies.insert((until, self.numbers), of.clone());
+        if let Some(after) = after {
+            self.vacancies.entry(after).or_default().insert(of.clone());
         }
     }
 }

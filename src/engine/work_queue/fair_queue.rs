@@ -12,7 +12,7 @@ pub(super) type Ticket = u64;
 pub(super) struct FairQueue {
     /// The due keys of each namespace that has a turn.
     namespaces: HashMap<Arc<str>, BTreeMap<Ticket, Key>>,
-    /// The namespaces in the order of their turns, each once. One that has no key left is dropped when its turn comes.
+    /// The namespaces in the order of their turns, each once. One whose keys were all removed is dropped when its turn comes.
     turns: VecDeque<Arc<str>>,
 }
 
@@ -33,14 +33,16 @@ impl FairQueue {
 
     pub(super) fn pop(&mut self) -> Option<Key> {
         while let Some(namespace) = self.turns.pop_front() {
-            let key = self.namespaces.get_mut(&namespace).and_then(BTreeMap::pop_first);
-            if key.is_none() {
+            let Some(keys) = self.namespaces.get_mut(&namespace) else { continue };
+            let first = keys.pop_first();
+            if keys.is_empty() {
                 self.namespaces.remove(&namespace);
-                continue;
+            } else {
+                self.turns.push_back(namespace);
             }
-            // Even if that was its last key: so it keeps to its turn, whenever its next key comes.
-            self.turns.push_back(namespace);
-            return key.map(|(_, key)| key);
+            if let Some((_, key)) = first {
+                return Some(key);
+            }
         }
         None
     }

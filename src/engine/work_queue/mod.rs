@@ -13,10 +13,12 @@
 //! Nothing here survives a restart, and nothing needs to. The order is the same each time for the same calls and seed.
 
 mod backoff;
+mod entry;
 mod fair_queue;
 mod lane;
 mod revision;
 mod state;
+mod waits;
 
 use std::hash::RandomState;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -151,8 +153,8 @@ impl WorkQueue {
         self.update(|state| state.apply(key, lane, revision));
     }
 
-    /// The watch shows an object that an earlier run left converged: it is known, not queued. One that is known already is
-    /// applied.
+    /// The watch shows an object that an earlier run left converged: it is known, not queued. An object that is known
+    /// already is applied instead.
     pub fn adopt(&self, key: &Key, lane: &Arc<str>, revision: Revision) {
         self.update(|state| state.adopt(key, lane, revision));
     }
@@ -262,3 +264,6 @@ impl WorkQueue {
         change(&mut self.0.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -74,14 +74,11 @@ impl SecretVersions {
     }
 
     /// The watch, or whoever asks in its place, shows this version of a Secret; none where it is gone. Returns the users
-    /// that were served with another one, if that is news.
+    /// that were served with another one, each time: an absence may have been shown before.
     pub fn seen(&self, secret: &SecretName, version: Option<&str>) -> Vec<Key> {
         let mut inner = self.lock();
         let Some(record) = inner.secrets.get_mut(secret) else { return Vec::new() };
         let version = record.version(version);
-        if record.seen.as_ref() == Some(&version) {
-            return Vec::new();
-        }
         let outdated = record.users.iter().filter(|(_, served)| served.as_ref().is_some_and(|it| *it != version));
         let outdated = outdated.map(|(user, _)| user.clone()).collect();
         record.seen = Some(version);
@@ -135,11 +132,15 @@ impl Inner {
 }
 
 impl SecretRecord {
-    /// A version, sharing its text with the record that has it already.
+    /// A version; it shares its text with the one that was seen where both are the same.
     fn version(&self, version: Option<&str>) -> Version {
-        let Some(version) = version else { return Version::Absent };
-        let known = self.seen.iter().chain(self.users.values().flatten());
-        let shared = known.take(2).find(|it| matches!(it, Version::Present(known) if **known == *version));
-        shared.cloned().unwrap_or_else(|| Version::Present(version.into()))
+        match (version, &self.seen) {
+            (None, _) => Version::Absent,
+            (Some(version), Some(Version::Present(seen))) if **seen == *version => Version::Present(Arc::clone(seen)),
+            (Some(version), _) => Version::Present(version.into()),
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;
