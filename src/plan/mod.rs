@@ -2,6 +2,8 @@
 //!
 //! Only managed fields that differ are in a plan, so a plan that is empty means that no call is made.
 
+pub mod lifecycle;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use secrecy::{ExposeSecret, SecretString};
