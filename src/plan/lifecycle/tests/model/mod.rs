@@ -1,0 +1,124 @@
+//! The lifecycle in a small world: two replicas, faults at each effect, outsiders, and the invariants judged at each step.
+
+mod judge;
+mod outsider;
+mod replica;
+mod world;
+
+use std::time::Duration;
+
+use super::super::*;
+use replica::Replica;
+use world::{Tells, World};
+
+const RUNS: u64 = 3000;
+const STEPS: u32 = 150;
+const MAX_CALM_STEPS: u32 = 3000;
+
+/// Two replicas carry out steps while the world strikes.
+fn storm(world: &mut World) {
+    let mut replicas = [Replica::default(), Replica::default()];
+    let mut leader = 0;
+    for _ in 0..STEPS {
+        if world.strikes(30) {
+            leader = 1 - leader;
+        }
+        if world.strikes(25) {
+            world.trace.push(format!("crash of {leader}"));
+            replicas[leader] = Replica::default();
+        }
+        if world.strikes(20) {
+            world.meddle();
+        }
+        // The lease fails now and then, and both replicas work.
+        let worker = if world.strikes(20) { 1 - leader } else { leader };
+        reconcile(world, &mut replicas[worker], worker);
+        let pause = [0, 1, 5, 30, 90, 3600, 40_000][world.rng.usize(..7)];
+        world.tick(Duration::from_secs(pause));
+        world.judge_state();
+    }
+}
+
+/// One reconcile, which may break off after each step.
+fn reconcile(world: &mut World, replica: &mut Replica, number: usize) -> Option<Step> {
+    let is_stale = world.strikes(15) && !replica.memory.fetched.is_empty();
+    if !is_stale && !replica.begin(world) {
+        return None;
+    }
+    for _ in 0..30 {
+        let step = replica.decide(world);
+        world.trace.push(format!("{} {number}: {step:?}", world.now));
+        let goes_on = replica.carry_out(world, &step);
+        world.judge_state();
+        if !goes_on || world.strikes(12) {
+            return Some(step);
+        }
+        if world.strikes(20) {
+            world.meddle();
+        }
+    }
+    None
+}
+
+/// After the storm one replica brings the world to rest.
+fn calm(world: &mut World) {
+    world.is_calm = true;
+    if let Some(resource) = &mut world.resource {
+        (resource.reports_only, resource.is_suspended, resource.rotation.every) = (false, false, None);
+        resource.generation += 1;
+        (world.bar, world.version) = (None, world.version + 1);
+    }
+    let mut replica = Replica::default();
+    for _ in 0..MAX_CALM_STEPS {
+        let step = reconcile(world, &mut replica, 9);
+        let is_landing = world.posts.iter().any(|post| post.lands.is_some());
+        match step {
+            None if world.resource.is_none() => return,
+            Some(Step::Rest { rotation: RotationState::None, .. }) if !is_landing => {
+                return judge_rest(world, &mut replica);
+            }
+            Some(Step::Stall(reason)) => {
+                let is_expected = match reason {
+                    StallReason::LabelsNotKept => !world.keeps_labels,
+                    StallReason::SecretNotReturned => world.tells == Tells::Never,
+                    _ => false,
+                };
+                let is_waiting = reason == StallReason::TooManyLive;
+                if is_expected {
+                    assert!(world.operators().is_empty(), "what cannot be used was left\n{}", world.trace.join("\n"));
+                    return;
+                }
+                assert!(is_waiting, "stalled: {reason:?}\n{}", world.trace.join("\n"));
+            }
+            _ => {}
+        }
+        world.tick(Duration::from_secs(600));
+        replica.relist();
+    }
+    panic!("no rest\n{}", world.trace.join("\n"));
+}
+
+/// Invariants 2 and 10.
+fn judge_rest(world: &mut World, replica: &mut Replica) {
+    let trace = world.trace.join("\n");
+    assert_eq!(world.operators().len(), 1, "2: not one credential at rest\n{trace}");
+    assert!(world.serves(), "4: the Secret does not work at rest\n{trace}");
+    let step = reconcile(world, replica, 9);
+    assert!(matches!(step, Some(Step::Rest { .. })), "10: a step at rest: {step:?}\n{trace}");
+}
+
+/// Thousands of lives with crashes, lost answers, late POSTs, two replicas and outsiders keep every invariant.
+#[test]
+fn random_lives_keep_the_invariants() {
+    let seeds = std::env::var("LIFECYCLE_SEED").map_or(0..RUNS, |seed| {
+        let seed: u64 = seed.parse().unwrap();
+        seed..seed + 1
+    });
+    for seed in seeds {
+        let mut world = World::new(seed);
+        world.trace.push(format!("LIFECYCLE_SEED={seed} {:?} labels {}", world.tells, world.keeps_labels));
+        storm(&mut world);
+        world.trace.push("calm".to_owned());
+        calm(&mut world);
+    }
+}

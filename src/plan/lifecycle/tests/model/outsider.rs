@@ -1,0 +1,96 @@
+//! What people and other programs do behind the operator's back.
+
+use super::super::super::*;
+use super::world::{Stored, World, name};
+
+impl World {
+    /// One act of an outsider.
+    pub(super) fn meddle(&mut self) {
+        let act = self.rng.u8(..15);
+        let secret = self.secrets.keys().next().cloned();
+        let victim = self.secrets.values().next().map(|secret| secret.credential.clone());
+        self.trace.push(format!("outsider {act}"));
+        match (act, secret, victim) {
+            (0, Some(secret), _) => self.touch(|world| drop(world.secrets.remove(&secret))),
+            (1, Some(secret), _) => self.touch(|world| world.edit_secret(&secret)),
+            (2, Some(secret), _) => self.backup = Some((secret.clone(), self.secrets[&secret].clone())),
+            (3, _, _) => self.touch(World::restore_secret),
+            (4, _, Some(victim)) => self.touch(|world| drop(world.live.remove(&victim))),
+            (5, _, Some(victim)) => self.touch(|world| world.strip_labels(&victim)),
+            (6, _, Some(victim)) => self.copy_credential(&victim),
+            (7, _, _) => self.lose(|resource| resource.records = Records::default()),
+            (8, _, _) => self.lose(|resource| resource.attempt = None),
+            (9 | 10, _, _) => self.request_rotation(),
+            (11, _, _) => self.rename_secret(),
+            (12, _, _) => self.change(|resource| resource.reports_only = !resource.reports_only),
+            (13, _, _) => self.change(|resource| resource.is_suspended = !resource.is_suspended),
+            (14, _, _) if self.rng.u8(..4) == 0 => self.change(|resource| resource.is_being_deleted = true),
+            _ => {}
+        }
+    }
+
+    fn touch(&mut self, act: impl FnOnce(&mut Self)) {
+        self.was_touched = true;
+        act(self);
+    }
+
+    fn edit_secret(&mut self, secret: &str) {
+        let version = self.fresh_number();
+        if let Some(secret) = self.secrets.get_mut(secret) {
+            (secret.value, secret.is_edited, secret.version) = (7, true, version);
+        }
+    }
+
+    /// The copy comes back as a new object.
+    fn restore_secret(&mut self) {
+        let Some((name, mut secret)) = self.backup.clone() else { return };
+        secret.version = self.fresh_number();
+        secret.uid = format!("s{}", secret.version);
+        self.secrets.insert(name, secret);
+    }
+
+    fn strip_labels(&mut self, victim: &crate::confidence::name::CredentialName) {
+        if let Some(stored) = self.live.get_mut(victim) {
+            (stored.credential.owner, stored.credential.attempt) = (None, None);
+        }
+    }
+
+    fn copy_credential(&mut self, victim: &crate::confidence::name::CredentialName) {
+        let Some(original) = self.live.get(victim).cloned() else { return };
+        let id = self.fresh_number();
+        let credential = Credential {
+            name: name(id),
+            creator: Some("somebody".to_owned()),
+            create_time: Some(self.now),
+            last_seen_time: None,
+            ..original.credential
+        };
+        self.live.insert(name(id), Stored { credential, secret: 2000 + id, last_use: None, is_operators: false });
+    }
+
+    fn lose(&mut self, what: impl FnOnce(&mut Resource)) {
+        self.lost_records = true;
+        self.change(what);
+    }
+
+    fn request_rotation(&mut self) {
+        let value = self.fresh_number().to_string();
+        self.is_request_open = true;
+        self.change(|resource| resource.rotate_requested_at = Some(value));
+    }
+
+    fn rename_secret(&mut self) {
+        let name = format!("s-{}", self.rng.u8(..3));
+        self.change(|resource| {
+            resource.secret_name = name;
+            resource.generation += 1;
+        });
+    }
+
+    fn change(&mut self, what: impl FnOnce(&mut Resource)) {
+        if let Some(resource) = &mut self.resource {
+            what(resource);
+            self.touch_resource();
+        }
+    }
+}
