@@ -67,6 +67,12 @@ pub(super) fn sendable(facts: &Facts<'_>) -> Option<Attempt> {
     (known.outcome == AttemptOutcome::NotSent && is_for_this_spec && is_young).then_some(known.attempt)
 }
 
+/// Whether so much time went by since our last attempt that another process may have deleted what it created.
+pub(super) fn is_given_up_by_others(facts: &Facts<'_>) -> bool {
+    let since = facts.memory.attempt.map_or(Duration::ZERO, |known| known.since);
+    facts.clock >= since + outcome_wait(facts.surroundings)
+}
+
 /// The attempt after all that anything knows of.
 pub(super) fn following(facts: &Facts<'_>) -> Attempt {
     let records = &facts.resource.records;

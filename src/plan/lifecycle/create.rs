@@ -105,9 +105,10 @@ pub(super) fn settle(facts: &Facts<'_>, now: Timestamp) -> Option<Step> {
     }
     let View::Exists(credential) = facts.view(name) else { return Some(Step::wait(WaitReason::GetFailed)) };
     let is_verified = facts.answer(name).is_some();
+    let is_sure = created.holds_secret && (is_verified || !attempt::is_given_up_by_others(facts));
     let is_returned = evidence::is_returned(facts, name);
     match facts.ownership(credential) {
-        Ownership::Ours if created.holds_secret => Some(publish(facts, now, created, ValueSource::Held)),
+        Ownership::Ours if is_sure => Some(publish(facts, now, created, ValueSource::Held)),
         Ownership::Ours if is_returned => Some(publish(facts, now, created, ValueSource::Returned)),
         _ if !is_verified => Some(Step::get(name, GetPurpose::VerifyCreated)),
         Ownership::Ours => Some(give_back(facts, now, name, StallReason::SecretNotReturned)),
@@ -152,8 +153,12 @@ pub(super) fn publication(
 /// attempt, if it is newer than what is published.
 pub(super) fn turned_up(facts: &Facts<'_>, now: Timestamp, in_use: bool) -> Option<Step> {
     let mut candidates = facts.labelled();
-    candidates.retain(|it| !facts.is_superseded(&it.name) && (!in_use || is_cut_off_rotation(facts, it)));
-    candidates.sort_by_key(|it| std::cmp::Reverse((it.attempt.map(|attempt| attempt.number), it.create_time)));
+    candidates.retain(|it| {
+        let is_allowed = if in_use { is_cut_off_rotation(facts, it) } else { records::may_be_ours(facts, it) };
+        is_allowed && !facts.is_superseded(&it.name)
+    });
+    // Of two with one attempt the younger one may be a copy.
+    candidates.sort_by_key(|it| (std::cmp::Reverse(it.attempt.map(|attempt| attempt.number)), it.create_time));
     candidates.into_iter().find_map(|candidate| {
         let name = &candidate.name;
         let Some(disclosure) = super::view::disclosure(facts, name) else {

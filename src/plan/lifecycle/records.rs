@@ -213,6 +213,12 @@ pub(super) fn is_created_by_us(facts: &Facts<'_>, credential: &Credential) -> bo
     is_named || is_answer || is_attempted || (creator.is_some() && credential.creator.as_deref() == creator)
 }
 
+/// Whether a credential that carries our label may be published. Where no record tells who created ours, the label has
+/// to do: publishing harms nobody.
+pub(super) fn may_be_ours(facts: &Facts<'_>, credential: &Credential) -> bool {
+    own_creator(facts).is_none() || is_created_by_us(facts, credential)
+}
+
 fn is_of_attempt(facts: &Facts<'_>, credential: &Credential, attempt: Attempt) -> bool {
     let unresolved = facts.resource.records.unresolved.iter().any(|it| it.attempt == attempt);
     if facts.resource.attempt != Some(attempt) && !unresolved {

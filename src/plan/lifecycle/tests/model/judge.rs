@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::super::*;
-use super::world::{REPORT_DELAY, TIMEOUT, World};
+use super::world::{REPORT_DELAY, Stored, TIMEOUT, World};
 use crate::confidence::name::CredentialName;
 
 impl World {
@@ -18,7 +18,7 @@ impl World {
     }
 
     /// Invariants 1 and 7.
-    pub(super) fn judge_post(&self, attempt: Attempt, reason: CreateReason) {
+    pub(super) fn judge_post(&self, attempt: Attempt, reason: CreateReason, replaces: Option<&CredentialName>) {
         self.require(self.stored_attempts.contains(&attempt), "1: a POST without an attempt that was stored");
         self.require(self.posts.iter().all(|post| post.attempt != attempt), "1: two POSTs of one attempt");
         let wait = outcome_wait(Surroundings { request_timeout: TIMEOUT, ..super::super::surroundings() });
@@ -27,7 +27,7 @@ impl World {
         self.require(!outstanding, "1: two POSTs outstanding");
         if reason == CreateReason::Rotated {
             let resource = self.resource.as_ref().unwrap_or_else(|| self.fail("a POST for no resource"));
-            let current = self.secrets.values().find_map(|secret| self.live.get(&secret.credential));
+            let current = replaces.and_then(|name| self.live.get(name));
             let earliest = resource.rotation.every.map(|every| every.mul_f64(0.89));
             let created = current.and_then(|stored| stored.credential.create_time);
             let is_due = earliest.zip(created).is_some_and(|(every, created)| later(created, every) <= self.now);
@@ -39,8 +39,8 @@ impl World {
     pub(super) fn judge_publication(&mut self, name: &CredentialName, value: u64) {
         let told = self.live.get(name).map(|stored| stored.secret);
         self.require(told.is_none() || told == Some(value), "5: a value that is another credential's");
-        let is_switch = self.secrets.values().all(|secret| secret.credential != *name);
-        self.is_request_open &= !is_switch;
+        self.is_request_open &= self.last_published.as_ref() == Some(name);
+        self.last_published = Some(name.clone());
     }
 
     /// Invariant 3.
@@ -60,14 +60,27 @@ impl World {
     /// Invariant 8.
     pub(super) fn judge_end(&self, reason: Option<ReleaseReason>) {
         let may_stay = reason.is_some() || self.lost_records || self.posts.iter().any(|post| post.lands.is_some());
-        self.require(may_stay || self.operators().is_empty(), "8: the finalizer went before the credential");
+        self.require(may_stay || self.known().is_empty(), "8: the finalizer went before the credential");
+    }
+
+    /// The live credentials of the operator that it can know of: one without labels that no record names is lost.
+    pub(super) fn known(&self) -> Vec<&Stored> {
+        let records = self.resource.as_ref().map(|resource| &resource.records);
+        let mut known = self.operators();
+        known.retain(|stored| {
+            let name = Some(&stored.credential.name);
+            let is_superseded = |it: &Records| it.superseded.iter().any(|it| Some(&it.name) == name);
+            let is_recorded = records.is_some_and(|it| it.name.as_ref() == name || is_superseded(it));
+            stored.credential.owner.is_some() || is_recorded
+        });
+        known
     }
 
     /// Invariants 2 and 4.
     pub(super) fn judge_state(&mut self) {
         self.require(self.operators().len() <= MAX_LIVE, "2: too many live credentials");
         let Some(resource) = &self.resource else { return };
-        let is_due = self.was_published && !resource.is_being_deleted;
+        let is_due = self.last_published.is_some() && !resource.is_being_deleted;
         self.was_touched &= !self.serves();
         self.require(!is_due || self.was_touched || self.serves(), "4: the Secret does not work");
     }

@@ -7,6 +7,9 @@ use super::super::super::*;
 use super::world::{Post, SecretObject, TIMEOUT, Tells, World};
 use crate::confidence::name::CredentialName;
 
+/// How often the client's credentials are listed.
+const INTERVAL: Duration = Duration::from_mins(10);
+
 #[derive(Default)]
 pub(super) struct Replica {
     pub(super) memory: Memory,
@@ -25,6 +28,10 @@ impl Replica {
     pub(super) fn begin(&mut self, world: &World) -> bool {
         self.memory.fetched.clear();
         self.is_fresh = false;
+        let is_old = matches!(self.listing, Some(Listing::Complete { began, .. }) if began + INTERVAL < world.clock);
+        if is_old || self.listing == Some(Listing::Failed) {
+            self.listing = None;
+        }
         self.resource = world.resource.clone().map(|resource| (resource, world.version, world.bar));
         self.secrets.clone_from(&world.secrets);
         if let Some((resource, ..)) = &self.resource {
@@ -90,7 +97,10 @@ impl Replica {
         match step {
             Step::List => self.list(world),
             Step::Get { name, .. } => self.get(world, name),
-            Step::Create { attempt, reason, .. } => self.post(world, *attempt, *reason),
+            Step::Create { attempt, reason, replaces } => {
+                world.judge_post(*attempt, *reason, replaces.as_ref());
+                self.post(world, *attempt)
+            }
             Step::Publish(publication) => self.publish(world, publication),
             Step::Delete(evidence) => self.delete(world, evidence),
             Step::Relabel(name) => self.relabel(world, name),
@@ -109,11 +119,6 @@ impl Replica {
             Step::Correct(_) => unreachable!("the model's credentials are in sync"),
             Step::Wait { .. } | Step::Stall(_) | Step::Rest { .. } | Step::Suspended | Step::Report(_) => false,
         }
-    }
-
-    /// The interval is over.
-    pub(super) fn relist(&mut self) {
-        self.listing = None;
     }
 
     fn list(&mut self, world: &mut World) -> bool {
@@ -166,8 +171,7 @@ impl Replica {
         true
     }
 
-    fn post(&mut self, world: &mut World, attempt: Attempt, reason: CreateReason) -> bool {
-        world.judge_post(attempt, reason);
+    fn post(&mut self, world: &mut World, attempt: Attempt) -> bool {
         self.memory.last_change = Some(world.clock);
         self.memory.dry_run = DryRun::NotDone;
         let mut set = |outcome| self.memory.attempt.as_mut().unwrap().outcome = outcome;
@@ -225,7 +229,6 @@ impl Replica {
             is_edited: false,
         };
         world.secrets.insert(name, secret);
-        world.was_published = true;
         if world.strikes(8) {
             return false;
         }
