@@ -75,7 +75,7 @@ fn has_too_many(facts: &Facts<'_>) -> bool {
 fn live(facts: &Facts<'_>) -> usize {
     let records = &facts.resource.records;
     let recorded = records.name.iter().chain(records.superseded.iter().map(|it| &it.name));
-    let labelled = facts.labelled().into_iter().filter(|it| records::is_created_by_us(facts, it)).map(|it| &it.name);
+    let labelled = facts.labelled().into_iter().filter(|it| records::may_be_ours(facts, it)).map(|it| &it.name);
     let live = recorded.chain(labelled).filter(|name| !facts.is_gone(name));
     live.collect::<std::collections::BTreeSet<_>>().len()
 }
@@ -105,7 +105,7 @@ pub(super) fn settle(facts: &Facts<'_>, now: Timestamp) -> Option<Step> {
     }
     let View::Exists(credential) = facts.view(name) else { return Some(Step::wait(WaitReason::GetFailed)) };
     let is_verified = facts.answer(name).is_some();
-    let is_sure = created.holds_secret && (is_verified || !attempt::is_given_up_by_others(facts));
+    let is_sure = created.holds_secret && (is_verified || !attempt::may_be_deleted_by_others(facts, created.posted));
     let is_returned = evidence::is_returned(facts, name);
     match facts.ownership(credential) {
         Ownership::Ours if is_sure => Some(publish(facts, now, created, ValueSource::Held)),

@@ -78,7 +78,7 @@ impl Replica {
             is_present: true,
             equals_returned: compare(&self.returned),
             equals_published: compare(&self.published),
-            has_recorded_uid: recorded.is_some_and(|it| it.uid == secret.uid),
+            is_restored: recorded.is_some_and(|it| it.uid != secret.uid),
             is_key_ours: Some(!secret.is_edited),
         };
         OwnSecret {
@@ -198,7 +198,7 @@ impl Replica {
             self.published.insert(stored.credential.name.clone(), stored.secret);
         }
         self.server_time = Some(world.now);
-        self.memory.created = Some(Created { credential: stored.credential, holds_secret });
+        self.memory.created = Some(Created { credential: stored.credential, holds_secret, posted: world.clock });
         true
     }
 
