@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::facts::{Created, DryRun, Facts, Listing};
+use super::facts::{Answer, Created, Credential, Disclosure, DryRun, Facts, Listing};
+use super::labels::Attempt;
 use super::records::{Superseded, SupersededReason};
-use super::secret::Value;
+use super::secret::{SecretState, Value};
 use super::step::{CreateReason, GetPurpose, Publication, Step, Until, ValueSource, WaitReason};
 use super::view::{Ownership, View};
 use super::{StallReason, attempt, evidence, later, records, retire};
@@ -45,7 +46,8 @@ fn obstacle(
     replaces: Option<&CredentialName>,
 ) -> Option<Step> {
     if let Some(bar) = facts.resource.bar {
-        return Some(retire::next(facts, now, None).unwrap_or(Step::Stall(bar)));
+        let record = records::next(facts, now, facts.in_use());
+        return Some(record.or_else(|| retire::next(facts, now, facts.in_use())).unwrap_or(Step::Stall(bar)));
     }
     if *facts.listing == Listing::Forbidden {
         return Some(Step::Stall(StallReason::CannotList));
@@ -133,15 +135,15 @@ pub(super) fn publication(
     facts: &Facts<'_>,
     now: Timestamp,
     name: &CredentialName,
-    attempt: Option<super::Attempt>,
+    attempt: Option<Attempt>,
     source: ValueSource,
 ) -> Step {
     let recorded = facts.resource.records.published.as_ref().filter(|it| it.credential == *name);
     let published = facts.published().filter(|secret| secret.credential.as_ref() == Some(name));
     let switched_at = published.and_then(|it| it.published_at).or(recorded.map(|it| it.published_at));
     let over = match &facts.secrets.current {
-        super::SecretState::Own(secret) => Some(secret.version.clone()),
-        super::SecretState::Absent | super::SecretState::Foreign(_) => None,
+        SecretState::Own(secret) => Some(secret.version.clone()),
+        SecretState::Absent | SecretState::Foreign(_) => None,
     };
     let published_at = switched_at.unwrap_or(now);
     Step::Publish(Publication { credential: name.clone(), attempt, published_at, source, over })
@@ -161,21 +163,21 @@ pub(super) fn turned_up(facts: &Facts<'_>, now: Timestamp, in_use: bool) -> Opti
     candidates.sort_by_key(|it| (std::cmp::Reverse(it.attempt.map(|attempt| attempt.number)), it.create_time));
     candidates.into_iter().find_map(|candidate| {
         let name = &candidate.name;
-        let Some(disclosure) = super::view::disclosure(facts, name) else {
-            return Some(Step::get(name, GetPurpose::ReadSecret));
-        };
-        match disclosure {
-            super::Disclosure::Returned => {
+        match facts.answer(name) {
+            None => Some(Step::get(name, GetPurpose::ReadSecret)),
+            Some(Answer::Failed) => Some(Step::wait(WaitReason::GetFailed)),
+            Some(Answer::NotFound) => None,
+            Some(Answer::Found(_, Disclosure::Returned)) => {
                 Some(publication(facts, now, name, candidate.attempt, ValueSource::Returned))
             }
-            super::Disclosure::Withheld => {
+            Some(Answer::Found(_, Disclosure::Withheld)) => {
                 candidate.attempt.and_then(|attempt| attempt::may_be_held_elsewhere(facts, attempt))
             }
         }
     })
 }
 
-fn is_cut_off_rotation(facts: &Facts<'_>, candidate: &super::Credential) -> bool {
+fn is_cut_off_rotation(facts: &Facts<'_>, candidate: &Credential) -> bool {
     let published = facts.published().filter(|secret| secret.value == Value::AsWritten);
     let is_published = published.is_some_and(|secret| secret.credential.as_ref() == Some(&candidate.name));
     let number = candidate.attempt.map(|attempt| attempt.number);

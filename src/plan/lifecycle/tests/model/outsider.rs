@@ -31,6 +31,9 @@ impl World {
 
     fn touch(&mut self, act: impl FnOnce(&mut Self)) {
         self.was_touched = true;
+        let resource = self.resource.as_ref();
+        let is_pending = |it: &Resource| it.rotate_requested_at != it.records.last_handled_rotate_at;
+        self.is_request_open |= resource.is_some_and(is_pending);
         act(self);
     }
 
@@ -57,6 +60,7 @@ impl World {
 
     fn copy_credential(&mut self, victim: &crate::confidence::name::CredentialName) {
         let Some(original) = self.live.get(victim).cloned() else { return };
+        self.was_copied = true;
         let id = self.fresh_number();
         let credential = Credential {
             name: name(id),

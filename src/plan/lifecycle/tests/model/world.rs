@@ -73,6 +73,7 @@ pub(super) struct World {
     pub(super) last_published: Option<CredentialName>,
     pub(super) was_touched: bool,
     pub(super) lost_records: bool,
+    pub(super) was_copied: bool,
     pub(super) is_request_open: bool,
     pub(super) trace: Vec<String>,
 }
@@ -108,6 +109,7 @@ impl World {
             last_published: None,
             was_touched: false,
             lost_records: false,
+            was_copied: false,
             is_request_open: false,
             trace: Vec::new(),
         }
@@ -135,6 +137,7 @@ impl World {
         for attempt in landing {
             self.land(attempt);
         }
+        self.report_uses();
         self.use_secrets();
         if by <= Duration::from_secs(30) && self.rng.bool() {
             self.lagging = self.live.values().map(|stored| stored.credential.clone()).collect();
@@ -154,6 +157,9 @@ impl World {
                 stored.last_use = Some(self.now);
             }
         }
+    }
+
+    fn report_uses(&mut self) {
         for stored in self.live.values_mut() {
             let reported = stored.last_use.filter(|used| later(*used, REPORT_DELAY) <= self.now);
             stored.credential.last_seen_time = stored.credential.last_seen_time.max(reported);
@@ -186,6 +192,11 @@ impl World {
 
     pub(super) fn touch_resource(&mut self) {
         self.version += 1;
+    }
+
+    /// Whether nothing is left that could tell a copy from what was copied.
+    pub(super) fn is_confused(&self) -> bool {
+        self.lost_records && self.was_copied
     }
 
     /// Whether the published Secret works.
