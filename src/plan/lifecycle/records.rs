@@ -201,15 +201,16 @@ fn strays<'a>(facts: &Facts<'a>) -> Vec<&'a Credential> {
 
 /// Whether a POST of ours created a credential that carries our label, which anybody can copy.
 ///
-/// A record that names it says so. Else the creator tells, which covers a lost status and a POST that a proxy repeated;
+/// A record that names it says so, or the person who asks for it to be retired. Else the creator tells, which covers a lost status and a POST that a proxy repeated;
 /// where the server names no creator, an attempt of ours does.
 pub(super) fn is_created_by_us(facts: &Facts<'_>, credential: &Credential) -> bool {
     let records = &facts.resource.records;
     let name = &credential.name;
+    let is_requested = facts.resource.retire.as_ref() == Some(name);
     let is_named = records.name.as_ref() == Some(name) || facts.is_superseded(name) || facts.is_published(name);
     let is_answer = facts.memory.created.as_ref().is_some_and(|created| created.credential.name == *name);
     let is_attempted = || credential.attempt.is_some_and(|attempt| is_of_attempt(facts, credential, attempt));
-    is_named || is_answer || has_own_creator(facts, credential).unwrap_or_else(is_attempted)
+    is_named || is_requested || is_answer || has_own_creator(facts, credential).unwrap_or_else(is_attempted)
 }
 
 /// Whether our labels may be put back on a credential. The Secret alone does not say so: whoever may edit Secrets could

@@ -42,7 +42,8 @@ impl World {
             told.is_none() || told == Some(value) || self.was_touched,
             "5: a value that is another credential's",
         );
-        self.is_request_open &= self.last_published.as_ref() == Some(name);
+        let recorded = self.resource.as_ref().and_then(|resource| resource.records.name.as_ref());
+        self.is_request_open &= self.last_published.as_ref() == Some(name) || recorded == Some(name);
         self.last_published = Some(name.clone());
     }
 

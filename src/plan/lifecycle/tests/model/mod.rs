@@ -11,7 +11,7 @@ use super::super::*;
 use replica::Replica;
 use world::{Tells, World};
 
-const RUNS: u64 = 3000;
+const RUNS: u64 = 40000;
 const STEPS: u32 = 150;
 const MAX_CALM_STEPS: u32 = 3000;
 
@@ -85,10 +85,10 @@ fn calm(world: &mut World) {
                 let is_expected = match reason {
                     StallReason::LabelsNotKept => !world.keeps_labels,
                     StallReason::SecretNotReturned => world.tells == Tells::Never,
-                    StallReason::OwnedElsewhere => world.lost_records,
+                    StallReason::OwnedElsewhere | StallReason::TooManyLive => world.lost_records,
                     _ => false,
                 };
-                let is_waiting = reason == StallReason::TooManyLive;
+                let is_waiting = reason == StallReason::TooManyLive && !world.lost_records;
                 if is_expected {
                     return judge_stall(world);
                 }
