@@ -13,7 +13,7 @@ use super::view::{Ownership, View};
 use super::{StallReason, attempt, evidence, later, records, retire};
 use crate::confidence::name::CredentialName;
 
-/// How many live credentials a resource may have for another one to be created.
+/// How many live credentials a resource may have for another one to be created, unless to repair.
 pub const MAX_LIVE_TO_CREATE: usize = 2;
 /// How many live credentials a resource may ever have, with those that may still land.
 pub const MAX_LIVE: usize = 5;
@@ -62,15 +62,21 @@ fn obstacle(
     if let Some(step) = records::next(facts, now, current) {
         return Some(step);
     }
-    if has_too_many(facts) {
+    if has_too_many(facts, reason) {
         return Some(retire::next(facts, now, None).unwrap_or(Step::Stall(StallReason::TooManyLive)));
     }
     too_young(facts, now, reason, replaces?)
 }
 
-fn has_too_many(facts: &Facts<'_>) -> bool {
+/// A repair may use what the cap leaves, because without it nothing works.
+fn has_too_many(facts: &Facts<'_>, reason: CreateReason) -> bool {
     let live = live(facts);
-    live > MAX_LIVE_TO_CREATE || live + facts.resource.records.unresolved.len() + 1 > MAX_LIVE
+    let is_crowded = live > MAX_LIVE_TO_CREATE && !is_repair(reason);
+    is_crowded || live + facts.resource.records.unresolved.len() + 1 > MAX_LIVE
+}
+
+fn is_repair(reason: CreateReason) -> bool {
+    matches!(reason, CreateReason::SecretLost | CreateReason::CredentialGone)
 }
 
 /// How many credentials of ours are live, as far as anything says: what a record names and no 404 denied, too.
@@ -83,7 +89,6 @@ fn live(facts: &Facts<'_>) -> usize {
 }
 
 fn too_young(facts: &Facts<'_>, now: Timestamp, reason: CreateReason, replaces: &CredentialName) -> Option<Step> {
-    let is_repair = matches!(reason, CreateReason::SecretLost | CreateReason::CredentialGone);
     let created = match facts.view(replaces) {
         View::Exists(credential) => credential.create_time,
         _ if facts.resource.records.name.as_ref() == Some(replaces) => facts.resource.records.create_time,
@@ -91,7 +96,7 @@ fn too_young(facts: &Facts<'_>, now: Timestamp, reason: CreateReason, replaces: 
     };
     let may_begin = later(created?, MIN_AGE_TO_REPLACE);
     let until = Some(Until::Server(may_begin));
-    (is_repair && now < may_begin).then_some(Step::Wait { until, reason: WaitReason::TooYoungToReplace })
+    (is_repair(reason) && now < may_begin).then_some(Step::Wait { until, reason: WaitReason::TooYoungToReplace })
 }
 
 /// What the answer to our last POST needs: its secret published, or to be got rid of.

@@ -132,7 +132,10 @@ fn due(facts: &Facts<'_>, now: Timestamp, current: Option<Current<'_>>) -> Recor
     let old = &facts.resource.records;
     let superseded = superseded(facts, now, current);
     let unresolved = old.unresolved.iter().filter(|it| !is_forgotten(facts, it, now)).copied().collect();
-    let Some(current) = current else { return Records { superseded, unresolved, ..old.clone() } };
+    let Some(current) = current else {
+        let creator = own_creator(facts).map(str::to_owned);
+        return Records { creator, superseded, unresolved, ..old.clone() };
+    };
     let name = &current.credential.name;
     let has_switched = old.name.as_ref() != Some(name);
     let request = facts.resource.rotate_requested_at.clone().filter(|_| has_switched);
@@ -243,10 +246,8 @@ fn is_of_attempt(facts: &Facts<'_>, credential: &Credential, attempt: Attempt) -
 fn own_creator<'a>(facts: &Facts<'a>) -> Option<&'a str> {
     let recorded = facts.resource.records.creator.as_deref();
     let answered = facts.memory.created.as_ref().and_then(|created| created.credential.creator.as_deref());
-    recorded.or(answered).or_else(|| {
-        let published = facts.published().and_then(|secret| secret.credential.as_ref())?;
-        facts.labelled().into_iter().find(|it| it.name == *published).and_then(|it| it.creator.as_deref())
-    })
+    let is_named = |it: &&Credential| facts.is_published(&it.name) || facts.is_superseded(&it.name);
+    recorded.or(answered).or_else(|| facts.labelled().into_iter().find(is_named)?.creator.as_deref())
 }
 
 fn reason(facts: &Facts<'_>, credential: &Credential, current: Option<Current<'_>>) -> SupersededReason {

@@ -51,7 +51,10 @@ pub struct OwnSecret {
     pub published_at: Option<Timestamp>,
     /// Whether its value may be relied on.
     pub value: Value,
-    /// Whether keys, labels and annotations are as the spec asks. Keys of others are never looked at.
+    /// Whether keys, labels and annotations are as the spec asks, and the keys belong to our field manager.
+    ///
+    /// The second brings a Secret that was restored from a copy back into our hands: it is applied with its own value, so
+    /// that a later change of the value can be told. Keys of others are never looked at.
     pub in_shape: bool,
 }
 

@@ -11,7 +11,7 @@ use super::super::*;
 use replica::Replica;
 use world::{Tells, World};
 
-const RUNS: u64 = 40000;
+const RUNS: u64 = 20000;
 const STEPS: u32 = 150;
 const MAX_CALM_STEPS: u32 = 3000;
 
@@ -41,7 +41,7 @@ fn storm(world: &mut World) {
 
 /// One reconcile, which may break off after each step.
 fn reconcile(world: &mut World, replica: &mut Replica, number: usize) -> Option<Step> {
-    let is_stale = world.strikes(15) && !replica.memory.fetched.is_empty();
+    let is_stale = replica.is_busy(world) && world.strikes(4);
     if !is_stale && !replica.begin(world) {
         return None;
     }
@@ -85,7 +85,10 @@ fn calm(world: &mut World) {
                 let is_expected = match reason {
                     StallReason::LabelsNotKept => !world.keeps_labels,
                     StallReason::SecretNotReturned => world.tells == Tells::Never,
-                    StallReason::OwnedElsewhere | StallReason::TooManyLive => world.lost_records,
+                    StallReason::TooManyLive => world.lost_records,
+                    StallReason::OwnedElsewhere => {
+                        world.lost_records || world.resource.as_ref().is_some_and(|it| it.records.name.is_none())
+                    }
                     _ => false,
                 };
                 let is_waiting = reason == StallReason::TooManyLive && !world.lost_records;

@@ -21,12 +21,14 @@ pub(super) struct Replica {
     published: BTreeMap<CredentialName, u64>,
     returned: BTreeMap<CredentialName, u64>,
     server_time: Option<jiff::Timestamp>,
+    began: Duration,
 }
 
 impl Replica {
     /// Reads the resource and the Secrets, and begins a reconcile.
     pub(super) fn begin(&mut self, world: &World) -> bool {
         self.memory.fetched.clear();
+        self.began = world.clock;
         self.is_fresh = false;
         let is_old = matches!(self.listing, Some(Listing::Complete { began, .. }) if began + INTERVAL < world.clock);
         if is_old || self.listing == Some(Listing::Failed) {
@@ -47,6 +49,11 @@ impl Replica {
             }
         }
         self.resource.is_some()
+    }
+
+    /// Whether a reconcile may still be under way.
+    pub(super) fn is_busy(&self, world: &World) -> bool {
+        self.resource.is_some() && world.clock < self.began + TIMEOUT
     }
 
     pub(super) fn decide(&self, world: &mut World) -> Step {
@@ -79,7 +86,7 @@ impl Replica {
             equals_returned: compare(&self.returned),
             equals_published: compare(&self.published),
             is_restored: recorded.is_some_and(|it| it.uid != secret.uid),
-            is_key_ours: Some(!secret.is_edited),
+            is_key_ours: Some(secret.is_ours),
         };
         OwnSecret {
             name: name.to_owned(),
@@ -88,7 +95,7 @@ impl Replica {
             attempt: secret.attempt,
             published_at: Some(secret.published_at),
             value: evidence.judge(),
-            in_shape: true,
+            in_shape: secret.is_ours,
         }
     }
 
@@ -226,7 +233,7 @@ impl Replica {
             attempt: publication.attempt,
             published_at: publication.published_at,
             value,
-            is_edited: false,
+            is_ours: true,
         };
         world.secrets.insert(name, secret);
         if world.strikes(8) {

@@ -46,7 +46,8 @@ pub(super) struct SecretObject {
     pub(super) attempt: Option<Attempt>,
     pub(super) published_at: Timestamp,
     pub(super) value: u64,
-    pub(super) is_edited: bool,
+    /// Whether the operator's field manager wrote the value.
+    pub(super) is_ours: bool,
 }
 
 pub(super) struct World {
@@ -127,9 +128,6 @@ impl World {
 
     /// Time goes on: posts land, pods restart and use what they have.
     pub(super) fn tick(&mut self, by: Duration) {
-        if by > Duration::from_secs(30) {
-            self.lagging = self.live.values().map(|stored| stored.credential.clone()).collect();
-        }
         self.now = self.now.checked_add(by).unwrap();
         self.clock += by;
         let due = |post: &Post, now| post.lands.is_some_and(|lands| lands <= now);
@@ -139,7 +137,7 @@ impl World {
         }
         self.report_uses();
         self.use_secrets();
-        if by <= Duration::from_secs(30) && self.rng.bool() {
+        if by > Duration::from_secs(30) || self.rng.bool() {
             self.lagging = self.live.values().map(|stored| stored.credential.clone()).collect();
         }
     }
