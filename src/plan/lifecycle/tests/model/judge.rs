@@ -42,8 +42,6 @@ impl World {
             told.is_none() || told == Some(value) || self.was_touched,
             "5: a value that is another credential's",
         );
-        let recorded = self.resource.as_ref().and_then(|resource| resource.records.name.as_ref());
-        self.is_request_open &= self.last_published.as_ref() == Some(name) || recorded == Some(name);
         self.last_published = Some(name.clone());
     }
 
@@ -85,6 +83,7 @@ impl World {
         self.require(self.operators().len() <= MAX_LIVE, "2: too many live credentials");
         let Some(resource) = &self.resource else { return };
         let is_due = self.last_published.is_some() && !resource.is_being_deleted;
+        self.is_request_open &= resource.records.last_handled_rotate_at != resource.rotate_requested_at;
         self.was_touched &= !self.serves();
         self.require(!is_due || self.was_touched || self.serves(), "4: the Secret does not work");
     }

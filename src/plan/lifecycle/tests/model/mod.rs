@@ -1,5 +1,6 @@
 //! The lifecycle in a small world: two replicas, faults at each effect, outsiders, and the invariants judged at each step.
 
+mod effects;
 mod judge;
 mod outsider;
 mod replica;

@@ -33,9 +33,6 @@ impl World {
 
     fn touch(&mut self, act: impl FnOnce(&mut Self)) {
         self.was_touched = true;
-        let resource = self.resource.as_ref();
-        let is_pending = |it: &Resource| it.rotate_requested_at != it.records.last_handled_rotate_at;
-        self.is_request_open |= resource.is_some_and(is_pending);
         act(self);
     }
 
