@@ -22,10 +22,8 @@ pub fn outcome_wait(surroundings: Surroundings) -> Duration {
 
 /// The step that an attempt with an unknown outcome needs, if there is one. No POST may be sent before.
 pub(super) fn outstanding(facts: &Facts<'_>, now: Timestamp) -> Option<Step> {
-    let attempt = facts.resource.attempt?;
-    if is_resolved(facts, attempt) {
-        return None;
-    }
+    let known = facts.memory.attempt.map(|known| known.attempt);
+    let attempt = known.into_iter().chain(facts.resource.attempt).find(|attempt| !is_resolved(facts, *attempt))?;
     let wait = outcome_wait(facts.surroundings);
     let known = memory(facts, attempt);
     let since = known.map_or(facts.clock, |it| it.since);
@@ -67,13 +65,19 @@ pub(super) fn sendable(facts: &Facts<'_>) -> Option<Attempt> {
     (known.outcome == AttemptOutcome::NotSent && is_for_this_spec && is_young).then_some(known.attempt)
 }
 
+/// Whether so much time went by since a POST that another process may have deleted what it created.
+pub(super) fn may_be_deleted_by_others(facts: &Facts<'_>, posted: Duration) -> bool {
+    facts.clock >= posted + outcome_wait(facts.surroundings)
+}
+
 /// The attempt after all that anything knows of.
 pub(super) fn following(facts: &Facts<'_>) -> Attempt {
     let records = &facts.resource.records;
     let published = facts.published().and_then(|secret| secret.attempt);
     let listed = facts.labelled().into_iter().filter_map(|credential| credential.attempt);
     let unresolved = records.unresolved.iter().map(|it| it.attempt);
-    let known = facts.resource.attempt.into_iter().chain(published).chain(unresolved).chain(listed);
+    let known = facts.memory.attempt.map(|known| known.attempt);
+    let known = known.into_iter().chain(facts.resource.attempt).chain(published).chain(unresolved).chain(listed);
     let highest = known.map(|attempt| attempt.number).max().unwrap_or(0);
     Attempt { number: highest.saturating_add(1), nonce: facts.nonce }
 }

@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::facts::{Created, DryRun, Facts, Listing};
+use super::facts::{Answer, Created, Credential, Disclosure, DryRun, Facts, Listing};
+use super::labels::Attempt;
 use super::records::{Superseded, SupersededReason};
-use super::secret::Value;
+use super::secret::{SecretState, Value};
 use super::step::{CreateReason, GetPurpose, Publication, Step, Until, ValueSource, WaitReason};
 use super::view::{Ownership, View};
 use super::{StallReason, attempt, evidence, later, records, retire};
 use crate::confidence::name::CredentialName;
 
-/// How many live credentials a resource may have for another one to be created.
+/// How many live credentials a resource may have for another one to be created, unless to repair.
 pub const MAX_LIVE_TO_CREATE: usize = 2;
 /// How many live credentials a resource may ever have, with those that may still land.
 pub const MAX_LIVE: usize = 5;
@@ -45,7 +46,8 @@ fn obstacle(
     replaces: Option<&CredentialName>,
 ) -> Option<Step> {
     if let Some(bar) = facts.resource.bar {
-        return Some(retire::next(facts, now, None).unwrap_or(Step::Stall(bar)));
+        let record = records::next(facts, now, facts.in_use());
+        return Some(record.or_else(|| retire::next(facts, now, facts.in_use())).unwrap_or(Step::Stall(bar)));
     }
     if *facts.listing == Listing::Forbidden {
         return Some(Step::Stall(StallReason::CannotList));
@@ -60,28 +62,33 @@ fn obstacle(
     if let Some(step) = records::next(facts, now, current) {
         return Some(step);
     }
-    if has_too_many(facts) {
+    if has_too_many(facts, reason) {
         return Some(retire::next(facts, now, None).unwrap_or(Step::Stall(StallReason::TooManyLive)));
     }
     too_young(facts, now, reason, replaces?)
 }
 
-fn has_too_many(facts: &Facts<'_>) -> bool {
+/// A repair may use what the cap leaves, because without it nothing works.
+fn has_too_many(facts: &Facts<'_>, reason: CreateReason) -> bool {
     let live = live(facts);
-    live > MAX_LIVE_TO_CREATE || live + facts.resource.records.unresolved.len() + 1 > MAX_LIVE
+    let is_crowded = live > MAX_LIVE_TO_CREATE && !is_repair(reason);
+    is_crowded || live + facts.resource.records.unresolved.len() + 1 > MAX_LIVE
+}
+
+fn is_repair(reason: CreateReason) -> bool {
+    matches!(reason, CreateReason::SecretLost | CreateReason::CredentialGone)
 }
 
 /// How many credentials of ours are live, as far as anything says: what a record names and no 404 denied, too.
 fn live(facts: &Facts<'_>) -> usize {
     let records = &facts.resource.records;
     let recorded = records.name.iter().chain(records.superseded.iter().map(|it| &it.name));
-    let labelled = facts.labelled().into_iter().filter(|it| records::is_created_by_us(facts, it)).map(|it| &it.name);
+    let labelled = facts.labelled().into_iter().filter(|it| records::may_be_ours(facts, it)).map(|it| &it.name);
     let live = recorded.chain(labelled).filter(|name| !facts.is_gone(name));
     live.collect::<std::collections::BTreeSet<_>>().len()
 }
 
 fn too_young(facts: &Facts<'_>, now: Timestamp, reason: CreateReason, replaces: &CredentialName) -> Option<Step> {
-    let is_repair = matches!(reason, CreateReason::SecretLost | CreateReason::CredentialGone);
     let created = match facts.view(replaces) {
         View::Exists(credential) => credential.create_time,
         _ if facts.resource.records.name.as_ref() == Some(replaces) => facts.resource.records.create_time,
@@ -89,7 +96,7 @@ fn too_young(facts: &Facts<'_>, now: Timestamp, reason: CreateReason, replaces: 
     };
     let may_begin = later(created?, MIN_AGE_TO_REPLACE);
     let until = Some(Until::Server(may_begin));
-    (is_repair && now < may_begin).then_some(Step::Wait { until, reason: WaitReason::TooYoungToReplace })
+    (is_repair(reason) && now < may_begin).then_some(Step::Wait { until, reason: WaitReason::TooYoungToReplace })
 }
 
 /// What the answer to our last POST needs: its secret published, or to be got rid of.
@@ -105,9 +112,10 @@ pub(super) fn settle(facts: &Facts<'_>, now: Timestamp) -> Option<Step> {
     }
     let View::Exists(credential) = facts.view(name) else { return Some(Step::wait(WaitReason::GetFailed)) };
     let is_verified = facts.answer(name).is_some();
+    let is_sure = created.holds_secret && (is_verified || !attempt::may_be_deleted_by_others(facts, created.posted));
     let is_returned = evidence::is_returned(facts, name);
     match facts.ownership(credential) {
-        Ownership::Ours if created.holds_secret => Some(publish(facts, now, created, ValueSource::Held)),
+        Ownership::Ours if is_sure => Some(publish(facts, now, created, ValueSource::Held)),
         Ownership::Ours if is_returned => Some(publish(facts, now, created, ValueSource::Returned)),
         _ if !is_verified => Some(Step::get(name, GetPurpose::VerifyCreated)),
         Ownership::Ours => Some(give_back(facts, now, name, StallReason::SecretNotReturned)),
@@ -132,15 +140,15 @@ pub(super) fn publication(
     facts: &Facts<'_>,
     now: Timestamp,
     name: &CredentialName,
-    attempt: Option<super::Attempt>,
+    attempt: Option<Attempt>,
     source: ValueSource,
 ) -> Step {
     let recorded = facts.resource.records.published.as_ref().filter(|it| it.credential == *name);
     let published = facts.published().filter(|secret| secret.credential.as_ref() == Some(name));
     let switched_at = published.and_then(|it| it.published_at).or(recorded.map(|it| it.published_at));
     let over = match &facts.secrets.current {
-        super::SecretState::Own(secret) => Some(secret.version.clone()),
-        super::SecretState::Absent | super::SecretState::Foreign(_) => None,
+        SecretState::Own(secret) => Some(secret.version.clone()),
+        SecretState::Absent | SecretState::Foreign(_) => None,
     };
     let published_at = switched_at.unwrap_or(now);
     Step::Publish(Publication { credential: name.clone(), attempt, published_at, source, over })
@@ -152,25 +160,29 @@ pub(super) fn publication(
 /// attempt, if it is newer than what is published.
 pub(super) fn turned_up(facts: &Facts<'_>, now: Timestamp, in_use: bool) -> Option<Step> {
     let mut candidates = facts.labelled();
-    candidates.retain(|it| !facts.is_superseded(&it.name) && (!in_use || is_cut_off_rotation(facts, it)));
-    candidates.sort_by_key(|it| std::cmp::Reverse((it.attempt.map(|attempt| attempt.number), it.create_time)));
+    candidates.retain(|it| {
+        let is_allowed = if in_use { is_cut_off_rotation(facts, it) } else { records::may_be_ours(facts, it) };
+        is_allowed && !facts.is_superseded(&it.name)
+    });
+    // Of two with one attempt the younger one may be a copy.
+    candidates.sort_by_key(|it| (std::cmp::Reverse(it.attempt.map(|attempt| attempt.number)), it.create_time));
     candidates.into_iter().find_map(|candidate| {
         let name = &candidate.name;
-        let Some(disclosure) = super::view::disclosure(facts, name) else {
-            return Some(Step::get(name, GetPurpose::ReadSecret));
-        };
-        match disclosure {
-            super::Disclosure::Returned => {
+        match facts.answer(name) {
+            None => Some(Step::get(name, GetPurpose::ReadSecret)),
+            Some(Answer::Failed) => Some(Step::wait(WaitReason::GetFailed)),
+            Some(Answer::NotFound) => None,
+            Some(Answer::Found(_, Disclosure::Returned)) => {
                 Some(publication(facts, now, name, candidate.attempt, ValueSource::Returned))
             }
-            super::Disclosure::Withheld => {
+            Some(Answer::Found(_, Disclosure::Withheld)) => {
                 candidate.attempt.and_then(|attempt| attempt::may_be_held_elsewhere(facts, attempt))
             }
         }
     })
 }
 
-fn is_cut_off_rotation(facts: &Facts<'_>, candidate: &super::Credential) -> bool {
+fn is_cut_off_rotation(facts: &Facts<'_>, candidate: &Credential) -> bool {
     let published = facts.published().filter(|secret| secret.value == Value::AsWritten);
     let is_published = published.is_some_and(|secret| secret.credential.as_ref() == Some(&candidate.name));
     let number = candidate.attempt.map(|attempt| attempt.number);

@@ -179,6 +179,8 @@ pub struct Created {
     pub credential: Credential,
     /// Whether this process holds its secret: until a Secret with it is acknowledged or its deletion is confirmed.
     pub holds_secret: bool,
+    /// When the POST was sent, by [`Facts::clock`].
+    pub posted: Duration,
 }
 
 /// The result of a dry run of the server-side apply of the Secret.

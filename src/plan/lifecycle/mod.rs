@@ -125,7 +125,7 @@ fn find_current<'a>(facts: &Facts<'a>, now: Timestamp) -> Found<'a> {
     };
     match facts.ownership(credential) {
         Ownership::Ours => {}
-        Ownership::Unlabelled => return Found::Step(put_labels_back(facts, name)),
+        Ownership::Unlabelled => return Found::Step(put_labels_back(facts, credential)),
         Ownership::Elsewhere => return Found::Step(Step::Stall(StallReason::OwnedElsewhere)),
     }
     if let Some(current) = facts.in_use() {
@@ -152,12 +152,14 @@ fn unrecorded<'a>(facts: &Facts<'a>) -> Found<'a> {
     }
 }
 
-/// Only the status may put our labels on a credential: whoever may edit Secrets can edit the annotation of the Secret.
-fn put_labels_back(facts: &Facts<'_>, name: &CredentialName) -> Step {
-    if facts.resource.records.name.as_ref() != Some(name) && !facts.is_superseded(name) {
-        return Step::Stall(StallReason::OwnedElsewhere);
+/// Somebody took our labels off a credential that a record names.
+fn put_labels_back(facts: &Facts<'_>, credential: &Credential) -> Step {
+    let name = &credential.name;
+    match facts.answer(name) {
+        None => Step::get(name, GetPurpose::Missing),
+        Some(_) if records::may_relabel(facts, credential) => Step::Relabel(name.clone()),
+        Some(_) => Step::Stall(StallReason::OwnedElsewhere),
     }
-    if facts.answer(name).is_none() { Step::get(name, GetPurpose::Missing) } else { Step::Relabel(name.clone()) }
 }
 
 impl<'a> Facts<'a> {

@@ -132,7 +132,10 @@ fn due(facts: &Facts<'_>, now: Timestamp, current: Option<Current<'_>>) -> Recor
     let old = &facts.resource.records;
     let superseded = superseded(facts, now, current);
     let unresolved = old.unresolved.iter().filter(|it| !is_forgotten(facts, it, now)).copied().collect();
-    let Some(current) = current else { return Records { superseded, unresolved, ..old.clone() } };
+    let Some(current) = current else {
+        let creator = own_creator(facts).map(str::to_owned);
+        return Records { creator, superseded, unresolved, ..old.clone() };
+    };
     let name = &current.credential.name;
     let has_switched = old.name.as_ref() != Some(name);
     let request = facts.resource.rotate_requested_at.clone().filter(|_| has_switched);
@@ -201,16 +204,33 @@ fn strays<'a>(facts: &Facts<'a>) -> Vec<&'a Credential> {
 
 /// Whether a POST of ours created a credential that carries our label, which anybody can copy.
 ///
-/// A record that names it says so, or an attempt of ours if no older credential carries it, or that the creator of the
-/// current one created it. The last covers a lost status and a POST that a proxy repeated.
+/// A record that names it says so, or the person who asks for it to be retired. Else the creator tells, which covers a lost status and a POST that a proxy repeated;
+/// where the server names no creator, an attempt of ours does.
 pub(super) fn is_created_by_us(facts: &Facts<'_>, credential: &Credential) -> bool {
     let records = &facts.resource.records;
     let name = &credential.name;
+    let is_requested = facts.resource.retire.as_ref() == Some(name);
     let is_named = records.name.as_ref() == Some(name) || facts.is_superseded(name) || facts.is_published(name);
     let is_answer = facts.memory.created.as_ref().is_some_and(|created| created.credential.name == *name);
-    let is_attempted = credential.attempt.is_some_and(|attempt| is_of_attempt(facts, credential, attempt));
-    let creator = own_creator(facts);
-    is_named || is_answer || is_attempted || (creator.is_some() && credential.creator.as_deref() == creator)
+    let is_attempted = || credential.attempt.is_some_and(|attempt| is_of_attempt(facts, credential, attempt));
+    is_named || is_requested || is_answer || has_own_creator(facts, credential).unwrap_or_else(is_attempted)
+}
+
+/// Whether our labels may be put back on a credential. The Secret alone does not say so: whoever may edit Secrets could
+/// name somebody else's credential in it, and have it deleted with the resource.
+pub(super) fn may_relabel(facts: &Facts<'_>, credential: &Credential) -> bool {
+    let is_recorded = facts.resource.records.name.as_ref() == Some(&credential.name);
+    is_recorded || facts.is_superseded(&credential.name) || has_own_creator(facts, credential) == Some(true)
+}
+
+fn has_own_creator(facts: &Facts<'_>, credential: &Credential) -> Option<bool> {
+    Some(own_creator(facts)? == credential.creator.as_deref()?)
+}
+
+/// Whether a credential that carries our label may be published. Where no record tells who created ours, the label has
+/// to do: publishing harms nobody.
+pub(super) fn may_be_ours(facts: &Facts<'_>, credential: &Credential) -> bool {
+    own_creator(facts).is_none() || is_created_by_us(facts, credential)
 }
 
 fn is_of_attempt(facts: &Facts<'_>, credential: &Credential, attempt: Attempt) -> bool {
@@ -226,10 +246,8 @@ fn is_of_attempt(facts: &Facts<'_>, credential: &Credential, attempt: Attempt) -
 fn own_creator<'a>(facts: &Facts<'a>) -> Option<&'a str> {
     let recorded = facts.resource.records.creator.as_deref();
     let answered = facts.memory.created.as_ref().and_then(|created| created.credential.creator.as_deref());
-    recorded.or(answered).or_else(|| {
-        let published = facts.published().and_then(|secret| secret.credential.as_ref())?;
-        facts.labelled().into_iter().find(|it| it.name == *published).and_then(|it| it.creator.as_deref())
-    })
+    let is_named = |it: &&Credential| facts.is_published(&it.name) || facts.is_superseded(&it.name);
+    recorded.or(answered).or_else(|| facts.labelled().into_iter().find(is_named)?.creator.as_deref())
 }
 
 fn reason(facts: &Facts<'_>, credential: &Credential, current: Option<Current<'_>>) -> SupersededReason {

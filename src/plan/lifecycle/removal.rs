@@ -94,20 +94,17 @@ fn recorded_names<'a>(facts: &Facts<'a>) -> Vec<&'a CredentialName> {
 
 /// The step towards a 404 of the credential; none when a GET gave it, or when the credential is not ours.
 fn delete_credential(facts: &Facts<'_>, name: &CredentialName) -> Option<Step> {
-    let ownership = match facts.answer(name) {
+    let credential = match facts.answer(name) {
         None => return Some(Step::get(name, GetPurpose::Delete)),
         Some(Answer::Failed) => return Some(Step::wait(WaitReason::GetFailed)),
         Some(Answer::NotFound) => return None,
-        Some(Answer::Found(credential, _)) => facts.ownership(credential),
+        Some(Answer::Found(credential, _)) => credential,
     };
-    let is_unlabelled = ownership == Ownership::Unlabelled && !is_answer_without_labels(facts, name);
-    if is_unlabelled {
-        // The annotation of a Secret can be edited by whoever may edit Secrets, so it puts no label on a credential.
-        let may_relabel = facts.resource.records.name.as_ref() == Some(name) || facts.is_superseded(name);
-        return may_relabel.then(|| Step::Relabel(name.clone()));
-    }
-    if ownership == Ownership::Elsewhere {
-        return None;
+    match facts.ownership(credential) {
+        Ownership::Unlabelled if is_answer_without_labels(facts, name) => {}
+        Ownership::Unlabelled => return records::may_relabel(facts, credential).then(|| Step::Relabel(name.clone())),
+        Ownership::Elsewhere => return None,
+        Ownership::Ours => {}
     }
     let evidence = Evidence::gather(facts, name, Grounds::ResourceDeleted);
     let unfetched = (!is_newest(facts, name)).then(|| Step::get(name, GetPurpose::Delete));

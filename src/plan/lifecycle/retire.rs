@@ -78,7 +78,7 @@ fn retire(facts: &Facts<'_>, now: Timestamp, current: Option<Current<'_>>, super
         View::Unknown => return Some(Step::get(name, GetPurpose::Missing)),
         View::Gone | View::Failed => return None,
     };
-    let Verdict::Retire(reason) = judge(facts, now, current, superseded, credential)? else { return None };
+    let Verdict::Retire(reason) = judge(facts, now, current, superseded, credential) else { return None };
     let is_fetched = is_newest(facts, name) && facts.secrets.is_fresh;
     let is_unlabelled = facts.ownership(credential) == Ownership::Unlabelled;
     match Evidence::gather(facts, name, Grounds::Retired(reason)) {
@@ -89,30 +89,29 @@ fn retire(facts: &Facts<'_>, now: Timestamp, current: Option<Current<'_>>, super
     }
 }
 
-/// The verdict over one superseded credential; none while nothing is current that could take its place.
+/// The verdict over one superseded credential. While nothing is current, only disuse ends it.
 fn judge(
     facts: &Facts<'_>,
     now: Timestamp,
     current: Option<Current<'_>>,
     superseded: &Superseded,
     credential: &Credential,
-) -> Option<Verdict> {
+) -> Verdict {
     let is_published = superseded.why == SupersededReason::Replaced;
     if facts.resource.retire.as_ref() == Some(&superseded.name) {
-        return Some(Verdict::Retire(RetireReason::Requested));
+        return Verdict::Retire(RetireReason::Requested);
     }
     if !is_published && credential.last_seen_time.is_none() {
-        return Some(Verdict::Retire(RetireReason::NeverPublished));
+        return Verdict::Retire(RetireReason::NeverPublished);
     }
-    let current = current?;
-    let published_at = current.secret.published_at.unwrap_or(superseded.since);
+    let published_at = current.and_then(|current| current.secret.published_at).unwrap_or(superseded.since);
     let usage = Usage {
         switch: superseded.since.max(published_at),
         since: superseded.since,
         old_last_seen: credential.last_seen_time,
-        new_last_seen: current.credential.last_seen_time,
+        new_last_seen: current.and_then(|current| current.credential.last_seen_time),
     };
-    Some(may_retire(&facts.resource.rotation, usage, now))
+    may_retire(&facts.resource.rotation, usage, now)
 }
 
 /// What to tell of the superseded credentials, the most pressing first, and when to ask again.
@@ -126,10 +125,10 @@ pub(super) fn state(facts: &Facts<'_>, now: Timestamp, current: Current<'_>) -> 
         };
         let verdict = judge(facts, now, Some(current), superseded, credential);
         let (told, until) = match (verdict, credential.last_seen_time) {
-            (Some(Verdict::InUse(until)), Some(last_seen)) => (RotationState::OldStillInUse { last_seen }, Some(until)),
-            (Some(Verdict::Overlap(until) | Verdict::InUse(until)), _) => (RotationState::Rotated, Some(until)),
-            (Some(Verdict::NewNotSeen), _) => (RotationState::NewNotSeen, None),
-            (Some(Verdict::Retire(_)) | None, _) => (RotationState::Rotated, None),
+            (Verdict::InUse(until), Some(last_seen)) => (RotationState::OldStillInUse { last_seen }, Some(until)),
+            (Verdict::Overlap(until) | Verdict::InUse(until), _) => (RotationState::Rotated, Some(until)),
+            (Verdict::NewNotSeen, _) => (RotationState::NewNotSeen, None),
+            (Verdict::Retire(_), _) => (RotationState::Rotated, None),
         };
         state = pressing(state, told);
         look_again = look_again.into_iter().chain(until).min();

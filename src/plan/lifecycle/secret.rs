@@ -51,7 +51,10 @@ pub struct OwnSecret {
     pub published_at: Option<Timestamp>,
     /// Whether its value may be relied on.
     pub value: Value,
-    /// Whether keys, labels and annotations are as the spec asks. Keys of others are never looked at.
+    /// Whether keys, labels and annotations are as the spec asks, and the keys belong to our field manager.
+    ///
+    /// The second brings a Secret that was restored from a copy back into our hands: it is applied with its own value, so
+    /// that a later change of the value can be told. Keys of others are never looked at.
     pub in_shape: bool,
 }
 
@@ -73,8 +76,8 @@ pub struct ValueEvidence {
     pub equals_returned: Option<bool>,
     /// Whether its keyed digest equals that of the value that this process published for that credential.
     pub equals_published: Option<bool>,
-    /// Whether the Secret still has the uid that the status recorded.
-    pub has_recorded_uid: bool,
+    /// Whether the status records another uid: this Secret was restored from a copy.
+    pub is_restored: bool,
     /// Whether `managedFields` name the operator's field manager as an owner of the key.
     pub is_key_ours: Option<bool>,
 }
@@ -83,11 +86,11 @@ impl ValueEvidence {
     /// Judges a value by the best evidence there is.
     ///
     /// After a restart, with a server that withholds secrets, only the API server remembers. It takes the key from our
-    /// field manager when another one changes the value, so a Secret with the recorded uid and a key that is no longer
-    /// ours was edited. A Secret with another uid was restored from a copy, which proves nothing about its value.
+    /// field manager when another one changes the value, so a Secret with a key that is no longer
+    /// ours was edited. A Secret that was restored from a copy has no such history, which proves nothing about its value.
     /// Without evidence the value stands: ignorance must never rotate a credential.
     pub fn judge(self) -> Value {
-        let edited_by_others = self.has_recorded_uid && self.is_key_ours == Some(false);
+        let edited_by_others = !self.is_restored && self.is_key_ours == Some(false);
         let stands = self.equals_returned.or(self.equals_published).unwrap_or(!edited_by_others);
         if self.is_present && stands { Value::AsWritten } else { Value::Changed }
     }

@@ -64,7 +64,11 @@ impl<'a> Facts<'a> {
         let created = self.memory.created.as_ref().map(|created| &created.credential);
         let mut found: Vec<&Credential> = Vec::new();
         for credential in created.into_iter().chain(self.listed()) {
-            let View::Exists(newest) = self.view(&credential.name) else { continue };
+            let newest = match self.answer(&credential.name) {
+                Some(Answer::Found(newest, _)) => newest,
+                Some(Answer::NotFound) => continue,
+                Some(Answer::Failed) | None => credential,
+            };
             let is_new = found.iter().all(|other| other.name != newest.name);
             if is_new && self.ownership(newest) == Ownership::Ours {
                 found.push(newest);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::super::*;
-use super::world::{REPORT_DELAY, TIMEOUT, World};
+use super::world::{REPORT_DELAY, Stored, TIMEOUT, World};
 use crate::confidence::name::CredentialName;
 
 impl World {
@@ -18,39 +18,41 @@ impl World {
     }
 
     /// Invariants 1 and 7.
-    pub(super) fn judge_post(&self, attempt: Attempt, reason: CreateReason) {
+    pub(super) fn judge_post(&self, attempt: Attempt, reason: CreateReason, replaces: Option<&CredentialName>) {
         self.require(self.stored_attempts.contains(&attempt), "1: a POST without an attempt that was stored");
         self.require(self.posts.iter().all(|post| post.attempt != attempt), "1: two POSTs of one attempt");
         let wait = outcome_wait(Surroundings { request_timeout: TIMEOUT, ..super::super::surroundings() });
         let is_outstanding = |sent| later(sent, wait.saturating_sub(TIMEOUT * 2)) > self.now;
         let outstanding = self.posts.iter().any(|post| post.lands.is_some() && is_outstanding(post.sent));
-        self.require(!outstanding, "1: two POSTs outstanding");
+        self.require(!outstanding || self.lost_records, "1: two POSTs outstanding");
         if reason == CreateReason::Rotated {
             let resource = self.resource.as_ref().unwrap_or_else(|| self.fail("a POST for no resource"));
-            let current = self.secrets.values().find_map(|secret| self.live.get(&secret.credential));
+            let current = replaces.and_then(|name| self.live.get(name));
             let earliest = resource.rotation.every.map(|every| every.mul_f64(0.89));
             let created = current.and_then(|stored| stored.credential.create_time);
             let is_due = earliest.zip(created).is_some_and(|(every, created)| later(created, every) <= self.now);
-            self.require(is_due || self.is_request_open, "7: a rotation that nobody asked for");
+            self.require(is_due || created.is_none() || self.is_request_open, "7: a rotation that nobody asked for");
         }
     }
 
     /// Invariant 5.
     pub(super) fn judge_publication(&mut self, name: &CredentialName, value: u64) {
         let told = self.live.get(name).map(|stored| stored.secret);
-        self.require(told.is_none() || told == Some(value), "5: a value that is another credential's");
-        let is_switch = self.secrets.values().all(|secret| secret.credential != *name);
-        self.is_request_open &= !is_switch;
+        self.require(
+            told.is_none() || told == Some(value) || self.was_touched,
+            "5: a value that is another credential's",
+        );
+        self.last_published = Some(name.clone());
     }
 
     /// Invariant 3.
     pub(super) fn judge_deletion(&self, evidence: &Evidence) {
         let name = evidence.name();
         let Some(stored) = self.live.get(name) else { return };
-        self.require(stored.is_operators, "3: a DELETE of what no POST of ours created");
+        self.require(stored.is_operators || self.is_confused(), "3: a DELETE of what no POST of ours created");
         let Grounds::Retired(reason) = evidence.grounds() else { return };
         let is_published = self.secrets.values().any(|secret| secret.credential == *name);
-        self.require(!is_published, "3: a DELETE of what the Secret names");
+        self.require(!is_published || self.was_touched, "3: a DELETE of what the Secret names");
         let silent = super::super::resource().rotation.until_unused_for;
         let newest = later(self.now, Duration::ZERO).checked_sub(REPORT_DELAY + Duration::from_secs(5)).unwrap();
         let was_used = stored.last_use.is_some_and(|used| used < newest && later(used, silent) > self.now);
@@ -60,14 +62,28 @@ impl World {
     /// Invariant 8.
     pub(super) fn judge_end(&self, reason: Option<ReleaseReason>) {
         let may_stay = reason.is_some() || self.lost_records || self.posts.iter().any(|post| post.lands.is_some());
-        self.require(may_stay || self.operators().is_empty(), "8: the finalizer went before the credential");
+        self.require(may_stay || self.known().is_empty(), "8: the finalizer went before the credential");
+    }
+
+    /// The live credentials of the operator that it can know of: one without labels that no record names is lost.
+    pub(super) fn known(&self) -> Vec<&Stored> {
+        let records = self.resource.as_ref().map(|resource| &resource.records);
+        let mut known = self.operators();
+        known.retain(|stored| {
+            let name = Some(&stored.credential.name);
+            let is_superseded = |it: &Records| it.superseded.iter().any(|it| Some(&it.name) == name);
+            let is_recorded = records.is_some_and(|it| it.name.as_ref() == name || is_superseded(it));
+            stored.credential.owner.is_some() || is_recorded
+        });
+        known
     }
 
     /// Invariants 2 and 4.
     pub(super) fn judge_state(&mut self) {
         self.require(self.operators().len() <= MAX_LIVE, "2: too many live credentials");
         let Some(resource) = &self.resource else { return };
-        let is_due = self.was_published && !resource.is_being_deleted;
+        let is_due = self.last_published.is_some() && !resource.is_being_deleted;
+        self.is_request_open &= resource.records.last_handled_rotate_at != resource.rotate_requested_at;
         self.was_touched &= !self.serves();
         self.require(!is_due || self.was_touched || self.serves(), "4: the Secret does not work");
     }

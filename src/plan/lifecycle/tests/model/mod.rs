@@ -1,5 +1,6 @@
 //! The lifecycle in a small world: two replicas, faults at each effect, outsiders, and the invariants judged at each step.
 
+mod effects;
 mod judge;
 mod outsider;
 mod replica;
@@ -11,7 +12,7 @@ use super::super::*;
 use replica::Replica;
 use world::{Tells, World};
 
-const RUNS: u64 = 3000;
+const RUNS: u64 = 20000;
 const STEPS: u32 = 150;
 const MAX_CALM_STEPS: u32 = 3000;
 
@@ -41,7 +42,7 @@ fn storm(world: &mut World) {
 
 /// One reconcile, which may break off after each step.
 fn reconcile(world: &mut World, replica: &mut Replica, number: usize) -> Option<Step> {
-    let is_stale = world.strikes(15) && !replica.memory.fetched.is_empty();
+    let is_stale = replica.is_busy(world) && world.strikes(4);
     if !is_stale && !replica.begin(world) {
         return None;
     }
@@ -68,40 +69,59 @@ fn calm(world: &mut World) {
         resource.generation += 1;
         (world.bar, world.version) = (None, world.version + 1);
     }
-    let mut replica = Replica::default();
+    let (mut replica, mut rests) = (Replica::default(), 0);
     for _ in 0..MAX_CALM_STEPS {
         let step = reconcile(world, &mut replica, 9);
         let is_landing = world.posts.iter().any(|post| post.lands.is_some());
         match step {
             None if world.resource.is_none() => return,
+            // Thrice, so that a LIST that began after all that was done is among what is judged.
             Some(Step::Rest { rotation: RotationState::None, .. }) if !is_landing => {
-                return judge_rest(world, &mut replica);
+                rests += 1;
+                if rests == 3 {
+                    return judge_rest(world, &mut replica);
+                }
             }
             Some(Step::Stall(reason)) => {
                 let is_expected = match reason {
                     StallReason::LabelsNotKept => !world.keeps_labels,
                     StallReason::SecretNotReturned => world.tells == Tells::Never,
+                    StallReason::TooManyLive => world.lost_records,
+                    StallReason::OwnedElsewhere => {
+                        world.lost_records || world.resource.as_ref().is_some_and(|it| it.records.name.is_none())
+                    }
                     _ => false,
                 };
-                let is_waiting = reason == StallReason::TooManyLive;
+                let is_waiting = reason == StallReason::TooManyLive && !world.lost_records;
                 if is_expected {
-                    assert!(world.operators().is_empty(), "what cannot be used was left\n{}", world.trace.join("\n"));
-                    return;
+                    return judge_stall(world);
                 }
                 assert!(is_waiting, "stalled: {reason:?}\n{}", world.trace.join("\n"));
             }
             _ => {}
         }
-        world.tick(Duration::from_secs(600));
-        replica.relist();
+        world.tick(Duration::from_secs(700));
     }
     panic!("no rest\n{}", world.trace.join("\n"));
+}
+
+/// A server that cannot be worked with is left alone, and holds nothing but what may be in use and is recorded.
+fn judge_stall(world: &World) {
+    let records = world.resource.as_ref().map(|resource| &resource.records).unwrap();
+    let is_recorded = |name: &_| {
+        let superseded = records.superseded.iter().find(|it| it.name == *name);
+        superseded.is_some_and(|it| it.why == SupersededReason::Replaced) || records.name.as_ref() == Some(name)
+    };
+    let is_kept = |stored: &&world::Stored| {
+        world.lost_records || stored.last_use.is_some() || is_recorded(&stored.credential.name)
+    };
+    assert!(world.known().iter().all(is_kept), "a stray was left\n{}", world.trace.join("\n"));
 }
 
 /// Invariants 2 and 10.
 fn judge_rest(world: &mut World, replica: &mut Replica) {
     let trace = world.trace.join("\n");
-    assert_eq!(world.operators().len(), 1, "2: not one credential at rest\n{trace}");
+    assert!(world.known().len() == 1 || world.is_confused(), "2: not one credential at rest\n{trace}");
     assert!(world.serves(), "4: the Secret does not work at rest\n{trace}");
     let step = reconcile(world, replica, 9);
     assert!(matches!(step, Some(Step::Rest { .. })), "10: a step at rest: {step:?}\n{trace}");
@@ -121,4 +141,28 @@ fn random_lives_keep_the_invariants() {
         world.trace.push("calm".to_owned());
         calm(&mut world);
     }
+}
+
+#[test]
+fn zz_survey() {
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut counts: std::collections::BTreeMap<String, (u32, u64)> = std::collections::BTreeMap::new();
+    let start = std::time::Instant::now();
+    for seed in 0..RUNS {
+        let failed = std::panic::catch_unwind(|| {
+            let mut world = World::new(seed);
+            storm(&mut world);
+            world.trace.push("calm".to_owned());
+            calm(&mut world);
+        });
+        if let Err(error) = failed {
+            let text = error
+                .downcast_ref::<String>()
+                .cloned()
+                .unwrap_or_else(|| (*error.downcast_ref::<&str>().unwrap()).to_string());
+            let line = text.lines().next().unwrap().to_owned();
+            counts.entry(line).or_insert((0, seed)).0 += 1;
+        }
+    }
+    println!("{:?} {counts:#?}", start.elapsed());
 }

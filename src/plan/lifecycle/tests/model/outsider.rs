@@ -13,7 +13,9 @@ impl World {
         match (act, secret, victim) {
             (0, Some(secret), _) => self.touch(|world| drop(world.secrets.remove(&secret))),
             (1, Some(secret), _) => self.touch(|world| world.edit_secret(&secret)),
-            (2, Some(secret), _) => self.backup = Some((secret.clone(), self.secrets[&secret].clone())),
+            (2, Some(secret), _) if self.serves() => {
+                self.backup = Some((secret.clone(), self.secrets[&secret].clone()))
+            }
             (3, _, _) => self.touch(World::restore_secret),
             (4, _, Some(victim)) => self.touch(|world| drop(world.live.remove(&victim))),
             (5, _, Some(victim)) => self.touch(|world| world.strip_labels(&victim)),
@@ -37,7 +39,7 @@ impl World {
     fn edit_secret(&mut self, secret: &str) {
         let version = self.fresh_number();
         if let Some(secret) = self.secrets.get_mut(secret) {
-            (secret.value, secret.is_edited, secret.version) = (7, true, version);
+            (secret.value, secret.is_ours, secret.version) = (7, false, version);
         }
     }
 
@@ -45,6 +47,7 @@ impl World {
     fn restore_secret(&mut self) {
         let Some((name, mut secret)) = self.backup.clone() else { return };
         secret.version = self.fresh_number();
+        secret.is_ours = false;
         secret.uid = format!("s{}", secret.version);
         self.secrets.insert(name, secret);
     }
@@ -57,6 +60,7 @@ impl World {
 
     fn copy_credential(&mut self, victim: &crate::confidence::name::CredentialName) {
         let Some(original) = self.live.get(victim).cloned() else { return };
+        self.was_copied = true;
         let id = self.fresh_number();
         let credential = Credential {
             name: name(id),

@@ -46,7 +46,8 @@ pub(super) struct SecretObject {
     pub(super) attempt: Option<Attempt>,
     pub(super) published_at: Timestamp,
     pub(super) value: u64,
-    pub(super) is_edited: bool,
+    /// Whether the operator's field manager wrote the value.
+    pub(super) is_ours: bool,
 }
 
 pub(super) struct World {
@@ -70,9 +71,10 @@ pub(super) struct World {
     pub(super) pods: Vec<u64>,
     next: u64,
     pub(super) is_calm: bool,
-    pub(super) was_published: bool,
+    pub(super) last_published: Option<CredentialName>,
     pub(super) was_touched: bool,
     pub(super) lost_records: bool,
+    pub(super) was_copied: bool,
     pub(super) is_request_open: bool,
     pub(super) trace: Vec<String>,
 }
@@ -105,9 +107,10 @@ impl World {
             pods: vec![0, 0],
             next: 1,
             is_calm: false,
-            was_published: false,
+            last_published: None,
             was_touched: false,
             lost_records: false,
+            was_copied: false,
             is_request_open: false,
             trace: Vec::new(),
         }
@@ -125,9 +128,6 @@ impl World {
 
     /// Time goes on: posts land, pods restart and use what they have.
     pub(super) fn tick(&mut self, by: Duration) {
-        if by > Duration::from_secs(30) {
-            self.lagging = self.live.values().map(|stored| stored.credential.clone()).collect();
-        }
         self.now = self.now.checked_add(by).unwrap();
         self.clock += by;
         let due = |post: &Post, now| post.lands.is_some_and(|lands| lands <= now);
@@ -135,8 +135,9 @@ impl World {
         for attempt in landing {
             self.land(attempt);
         }
+        self.report_uses();
         self.use_secrets();
-        if by <= Duration::from_secs(30) && self.rng.bool() {
+        if by > Duration::from_secs(30) || self.rng.bool() {
             self.lagging = self.live.values().map(|stored| stored.credential.clone()).collect();
         }
     }
@@ -154,6 +155,9 @@ impl World {
                 stored.last_use = Some(self.now);
             }
         }
+    }
+
+    fn report_uses(&mut self) {
         for stored in self.live.values_mut() {
             let reported = stored.last_use.filter(|used| later(*used, REPORT_DELAY) <= self.now);
             stored.credential.last_seen_time = stored.credential.last_seen_time.max(reported);
@@ -186,6 +190,11 @@ impl World {
 
     pub(super) fn touch_resource(&mut self) {
         self.version += 1;
+    }
+
+    /// Whether nothing is left that could tell a copy from what was copied.
+    pub(super) fn is_confused(&self) -> bool {
+        self.lost_records && self.was_copied
     }
 
     /// Whether the published Secret works.
