@@ -6,3 +6,6 @@ pub mod key;
 pub mod leader_election;
 pub mod status_writer;
 pub mod watch;
+
+#[cfg(test)]
+pub(crate) mod testing;
