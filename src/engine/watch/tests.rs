@@ -1,12 +1,11 @@
 //! Watches against an API server that a test answers for, in simulated time.
 #![allow(clippy::unwrap_used)]
 
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures::{Stream, StreamExt};
+use futures::{StreamExt, stream::BoxStream};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::runtime::reflector::{self, Store};
 use serde_json::{Value, json};
@@ -23,7 +22,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// A watch under test: its events as short texts, and what the store holds.
 struct Watch {
-    events: Pin<Box<dyn Stream<Item = WatchEvent<ConfigMap>> + Send>>,
+    events: BoxStream<'static, WatchEvent<ConfigMap>>,
     store: Store<ConfigMap>,
     log: Log,
 }
