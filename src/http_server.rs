@@ -21,16 +21,22 @@ use tokio::sync::Semaphore;
 
 use crate::engine::health::{Progress, Readiness};
 
-/// Connections at the same time: two probes and a few scrapers need no more.
-const MAX_CONNECTIONS: usize = 64;
-
-/// How long a connection may be silent before a request is complete: so that nobody keeps the probes out.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Two probes and a few scrapers need no more.
+const LIMITS: Limits = Limits { connections: 64, silence: Duration::from_secs(10) };
 
 /// The pause after a connection that could not be accepted, for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Makes the text of `/metrics`, in the OpenMetrics format.
+/// So that nobody keeps the probes out.
+#[derive(Clone, Copy)]
+struct Limits {
+    /// Connections at the same time.
+    connections: usize,
+    /// How long a connection may be silent before a request is complete.
+    silence: Duration,
+}
+
+/// Makes the text of `/metrics`, in the format of `OpenMetrics`.
 pub type Scrape = Arc<dyn Fn() -> Result<String, fmt::Error> + Send + Sync>;
 
 /// What the endpoints tell of.
@@ -64,17 +70,21 @@ fn fallback(address: SocketAddr, error: io::ErrorKind) -> Option<SocketAddr> {
 
 /// Serves for as long as it is polled.
 pub async fn serve(listener: TcpListener, endpoints: Endpoints) {
+    serve_within(LIMITS, listener, endpoints).await;
+}
+
+async fn serve_within(limits: Limits, listener: TcpListener, endpoints: Endpoints) {
     let router = Router::new()
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .with_state(endpoints);
-    let free = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let free = Arc::new(Semaphore::new(limits.connections));
     // The semaphore is never closed.
     while let Ok(permit) = Arc::clone(&free).acquire_owned().await {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let connection = serve_connection(stream, router.clone());
+                let connection = serve_connection(stream, router.clone(), limits.silence);
                 drop(tokio::spawn(async move {
                     connection.await;
                     drop(permit);
@@ -88,10 +98,10 @@ pub async fn serve(listener: TcpListener, endpoints: Endpoints) {
     }
 }
 
-async fn serve_connection(stream: TcpStream, router: Router) {
+async fn serve_connection(stream: TcpStream, router: Router, silence: Duration) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
+        .header_read_timeout(silence)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     if let Err(error) = connection.await {
         tracing::debug!(%error, "a connection to the endpoints broke");
@@ -133,7 +143,7 @@ mod tests {
 
     use super::*;
 
-    async fn server() -> (SocketAddr, Readiness, tokio::task::JoinHandle<()>) {
+    async fn server(limits: Limits) -> (SocketAddr, Readiness, tokio::task::JoinHandle<()>) {
         let readiness = Readiness::default();
         let endpoints = Endpoints {
             scrape: Arc::new(|| Ok("# EOF\n".to_owned())),
@@ -142,7 +152,7 @@ mod tests {
         };
         let listener = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.unwrap();
         let address = listener.local_addr().unwrap();
-        (address, readiness, tokio::spawn(serve(listener, endpoints)))
+        (address, readiness, tokio::spawn(serve_within(limits, listener, endpoints)))
     }
 
     async fn get(address: SocketAddr, path: &str) -> String {
@@ -157,7 +167,7 @@ mod tests {
     /// A kubelet reads in the answer what the pod lacks.
     #[tokio::test]
     async fn readyz_names_what_is_missing() {
-        let (address, readiness, serving) = server().await;
+        let (address, readiness, serving) = server(LIMITS).await;
         assert!(get(address, "/readyz").await.starts_with("HTTP/1.1 200"));
         readiness.require("the lease", "forbidden");
         let answer = get(address, "/readyz").await;
@@ -170,12 +180,10 @@ mod tests {
     /// Whoever opens connections and says nothing does not keep the probes out: the silent ones are closed.
     #[tokio::test]
     async fn silent_connections_do_not_block_probes() {
-        let (address, _, serving) = server().await;
-        let mut silent = Vec::new();
-        for _ in 0..MAX_CONNECTIONS {
-            silent.push(TcpStream::connect(address).await.unwrap());
-        }
-        let probe = tokio::time::timeout(HEADER_TIMEOUT * 3, get(address, "/livez")).await;
+        let limits = Limits { connections: 1, silence: Duration::from_millis(100) };
+        let (address, _, serving) = server(limits).await;
+        let silent = TcpStream::connect(address).await.unwrap();
+        let probe = tokio::time::timeout(Duration::from_secs(10), get(address, "/livez")).await;
         assert!(probe.unwrap().starts_with("HTTP/1.1 200"));
         drop(silent);
         serving.abort();

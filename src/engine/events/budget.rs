@@ -128,7 +128,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn noisy_namespace_mutes_no_other() {
         let mut budgets = Budgets::default();
-        (0..1000).for_each(|_| drop(budgets.take(&draft("Updated"), &object("noisy"))));
+        (0..1000).for_each(|_| {
+            budgets.take(&draft("Updated"), &object("noisy"));
+        });
         assert!(budgets.take(&draft("SecretInvalid"), &object("quiet")));
     }
 

@@ -182,18 +182,21 @@ impl<K: WithStatus> PendingStatuses<K> {
     pub(super) fn seen(&self, key: &Key, object: &K, previous: Option<&K>) -> StatusOrigin {
         let mut state = self.state();
         let Some(entry) = state.entries.get_mut(key).filter(|entry| entry.is_of(object)) else {
-            return origin(object, previous.filter(|it| it.uid() == object.uid()).map(K::status), &[]);
+            let before = previous.filter(|it| it.uid() == object.uid()).map(K::status);
+            return origin(object, before.as_slice());
         };
         entry.shown = object.resource_version();
         if entry.unseen(object).is_some() {
             return StatusOrigin::Expected;
         }
-        let before = match &entry.written {
-            Some(written) => Some(Some(&written.status)),
-            None => previous.map(K::status),
+        let mut expected: Vec<_> = match &entry.written {
+            Some(written) => vec![Some(&written.status)],
+            None => previous.map(K::status).into_iter().collect(),
         };
-        let ours = [entry.writing.as_ref(), entry.pending.as_ref().map(|it| &it.status)];
-        let origin = origin(object, before, &ours);
+        if !expected.is_empty() {
+            expected.extend(entry.writing.iter().chain(entry.pending.iter().map(|it| &it.status)).map(Some));
+        }
+        let origin = origin(object, &expected);
         entry.written = None;
         if entry.pending.is_none() && !entry.is_queued {
             state.entries.remove(key);
@@ -278,9 +281,11 @@ impl<K: WithStatus> Entry<K> {
     }
 }
 
-/// Whether a status is as it was before, or one of those that are ours. None before: it was not known.
-fn origin<K: WithStatus>(object: &K, before: Option<Option<&K::Status>>, ours: &[Option<&K::Status>]) -> StatusOrigin {
-    let shown = object.status();
-    let is_expected = before.is_none_or(|before| before == shown) || ours.contains(&shown) && shown.is_some();
-    if is_expected { StatusOrigin::Expected } else { StatusOrigin::Foreign }
+/// Whether a status is one of those that were to be expected. None are where nothing was known of it before.
+fn origin<K: WithStatus>(object: &K, expected: &[Option<&K::Status>]) -> StatusOrigin {
+    if expected.is_empty() || expected.contains(&object.status()) {
+        StatusOrigin::Expected
+    } else {
+        StatusOrigin::Foreign
+    }
 }

@@ -27,6 +27,4 @@ pub use self::secrets::{SecretEvent, secrets};
 pub use self::tally::Tally;
 
 #[cfg(test)]
-mod testing;
-#[cfg(test)]
 mod tests;

@@ -27,7 +27,7 @@ const REFUSED_PAUSE: Duration = Duration::from_secs(10);
 /// The longest wait that the API server may ask for.
 const MAX_THROTTLE: Duration = Duration::from_mins(1);
 
-/// A watch that ends sooner than this without a line counts as a failure.
+/// After a watch that ended sooner than this, there is a pause before the next.
 const SHORTEST_WATCH: Duration = Duration::from_secs(1);
 
 /// A part of the cluster that one list covers.
@@ -142,7 +142,7 @@ impl<T: DeserializeOwned + Send + 'static> ScopeWatch<T> {
         loop {
             let began = Instant::now();
             match self.watch(&mut version).await {
-                Ok(()) if self.failures == 0 || began.elapsed() >= SHORTEST_WATCH => self.failures = 0,
+                Ok(()) if began.elapsed() >= SHORTEST_WATCH => self.failures = 0,
                 Ok(()) => tokio::time::sleep(self.pause()).await,
                 Err(WatchError::Expired) => return tokio::time::sleep(MIN_PAUSE).await,
                 Err(error) => self.fail(error).await,
@@ -155,7 +155,7 @@ impl<T: DeserializeOwned + Send + 'static> ScopeWatch<T> {
         let lines = self.reader.watch(version).await?;
         pin_mut!(lines);
         self.recover().await;
-        // Until a line comes: a server that ends each watch at once is not asked without a pause.
+        // Until a line comes: the pauses grow where each watch ends at once.
         self.failures = self.failures.saturating_add(1);
         while let Some(line) = lines.next().await {
             let event = match line {
