@@ -33,7 +33,7 @@ use super::{conditions, rules};
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ConfidenceAccountSpec {
-    /// Where the account's IAM API is; https, or http to this machine alone (localhost, 127.0.0.1, [::1]). Cannot be changed
+    /// Where the account's IAM API is; https, or http to this machine alone (localhost, 127.0.0.1, ::1). Cannot be changed
     /// later. Absent: https://iam.confidence.dev. Example: https://iam.eu.confidence.dev
     #[allow(rustdoc::bare_urls, reason = "kubectl explain shows it as it stands")]
     #[serde(default = "default_url")]
