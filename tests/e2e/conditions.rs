@@ -30,8 +30,7 @@ async fn kubectl_wait_and_get_tell_a_person_what_is_wrong_with_which_credential(
     for column in ["CREDENTIAL", "SECRET", "DRIFT", "ROTATING", "UPDATED", "MESSAGE"] {
         assert!(wide.lines().next().unwrap().contains(column), "{column}: {wide}");
     }
-    let good = wide.lines().find(|line| line.starts_with("good")).unwrap();
-    assert!(good.contains("/credentials/good"), "{wide}");
+    assert!(wide.contains("/credentials/good"), "{wide}");
     let by_name = format!("--field-selector=spec.name={}", world.api().get("good").await.unwrap().spec.name.unwrap());
     let selected = run(plane, &[&["get", "ccc", "-o", "name", &by_name][..], &namespace].concat());
     assert_eq!(selected.trim(), "confidenceclientcredential.iam.confidence.dev/good");
