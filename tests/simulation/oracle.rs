@@ -116,7 +116,7 @@ impl Oracle<'_> {
         let is_told = self.simulator.config().secrets == Secrets::Returned && !credential.secret.is_empty();
         let is_other = self.secret(object).is_some_and(|it| it != credential.secret.as_bytes());
         let is_managed = object.spec.client_secret.is_some();
-        if is_managed && !is_told && object.status.as_ref().is_some_and(|it| it.client_secret.is_some()) {
+        if is_managed && !is_told && object.status.as_ref().is_some_and(|it| it.observed_secret.is_some()) {
             // A new version of the Secret counts as another secret, unless it is known to be the same.
             return matches!(reason, Some("InSync" | "DriftReported"));
         }

@@ -163,7 +163,7 @@ fn only_what_was_written(status: &ConfidenceClientCredentialStatus) -> Confidenc
     ConfidenceClientCredentialStatus {
         conditions: status.conditions.clone().into_iter().filter(|it| it.reason == "Pending").collect(),
         last_update: status.last_update.clone(),
-        client_secret: status.client_secret.clone(),
+        observed_secret: status.observed_secret.clone(),
         ..ConfidenceClientCredentialStatus::default()
     }
 }
