@@ -26,7 +26,9 @@ async fn kubectl_wait_and_get_tell_a_person_what_is_wrong_with_which_credential(
     assert_eq!(header, ["NAME", "READY", "REASON", "LAST SEEN", "AGE"]);
     let lost = table.lines().find(|line| line.starts_with("lost")).unwrap();
     assert!(lost.contains("False") && lost.contains("CredentialNotFound"), "{table}");
-    let wide = run(plane, &[&["get", "confidence", "-o", "wide"][..], &namespace].concat());
+    let category = run(plane, &[&["get", "confidence", "-o", "name"][..], &namespace].concat());
+    assert!(category.contains("confidenceclientcredential.iam.confidence.dev/good"), "{category}");
+    let wide = run(plane, &[&["get", "ccc", "-o", "wide"][..], &namespace].concat());
     for column in ["CREDENTIAL", "SECRET", "DRIFT", "ROTATING", "UPDATED", "MESSAGE"] {
         assert!(wide.lines().next().unwrap().contains(column), "{column}: {wide}");
     }

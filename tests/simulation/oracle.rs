@@ -138,7 +138,7 @@ impl Oracle<'_> {
         }
         let id = object.spec.name.as_deref().unwrap().rsplit('/').next().unwrap();
         let is_told = self.simulator.config().secrets == Secrets::Returned && !credential.secret.is_empty();
-        let has_time = status.client_secret.as_ref().is_some_and(|it| it.update_time.is_some());
+        let has_time = status.observed_secret.as_ref().is_some_and(|it| it.update_time.is_some());
         is_told || !self.judge.hides_secret(id, has_time)
     }
 
