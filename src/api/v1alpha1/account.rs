@@ -1,4 +1,9 @@
 //! The kinds `ConfidenceAccount` and `ClusterConfidenceAccount`: how to reach a Confidence account, and who may use it.
+#![allow(
+    clippy::doc_markdown,
+    rustdoc::bare_urls,
+    reason = "kubectl explain shows the comments of fields as they stand"
+)]
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector};
 use kube::{CustomResource, KubeSchema};
@@ -33,9 +38,8 @@ use super::{conditions, rules};
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ConfidenceAccountSpec {
-    /// Where the account's IAM API is; https, or http to this machine alone (localhost, 127.0.0.1, [::1]). Cannot be changed
+    /// Where the account's IAM API is; https, or http to this machine alone (localhost, 127.0.0.1, ::1). Cannot be changed
     /// later. Absent: https://iam.confidence.dev. Example: https://iam.eu.confidence.dev
-    #[allow(rustdoc::bare_urls, reason = "kubectl explain shows it as it stands")]
     #[serde(default = "default_url")]
     #[schemars(length(max = 512))]
     #[x_kube(
@@ -98,12 +102,10 @@ pub struct ClusterConfidenceAccountSpec {
 pub struct AccountCredentials {
     /// A Secret with the id and the secret of an API client, in the namespace of the account; for a ClusterConfidenceAccount
     /// in the operator's namespace.
-    #[allow(clippy::doc_markdown, reason = "kubectl explain shows it as it stands")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_secret_ref: Option<ClientSecretRef>,
     /// A Secret with a token, in the namespace of the account; for a ClusterConfidenceAccount in the operator's namespace.
     /// Somebody else has to renew the token.
-    #[allow(clippy::doc_markdown, reason = "kubectl explain shows it as it stands")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_secret_ref: Option<TokenSecretRef>,
 }

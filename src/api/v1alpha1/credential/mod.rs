@@ -1,4 +1,5 @@
 //! The kind `ConfidenceClientCredential`: its spec and its status.
+#![allow(clippy::doc_markdown, reason = "kubectl explain shows the comments of fields as they stand")]
 
 pub mod spec;
 pub mod status;

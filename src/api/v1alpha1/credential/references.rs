@@ -32,7 +32,6 @@ pub struct SecretKeyRef {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, KubeSchema)]
 pub struct AccountRef {
     /// The kind of the account: ConfidenceAccount in the namespace of this resource, or ClusterConfidenceAccount.
-    #[allow(clippy::doc_markdown, reason = "kubectl explain shows it as it stands")]
     #[serde(default)]
     pub kind: AccountKind,
     /// The name of the account. Example: shop

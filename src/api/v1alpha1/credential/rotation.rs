@@ -22,7 +22,6 @@ pub struct Rotation {
     /// How old a credential may become, by the server's createTime; 1h or more, and at least overlap.atLeast plus
     /// overlap.untilUnusedFor. Absent: a rotation only on request, by the annotation
     /// iam.confidence.dev/rotate-requested-at. Example: 720h
-    #[allow(clippy::doc_markdown, reason = "kubectl explain shows it as it stands")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     #[x_kube(validation = rules::duration("1h"))]
@@ -57,7 +56,6 @@ pub struct Overlap {
 
     /// After how long the old credential is deleted although it is in use, which breaks whoever uses it; atLeast or more.
     /// Absent: never, an old credential that is in use is not deleted. Example: 720h
-    #[allow(clippy::doc_markdown, reason = "kubectl explain shows it as it stands")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     #[x_kube(validation = rules::duration("5m"))]

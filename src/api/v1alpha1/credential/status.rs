@@ -163,7 +163,7 @@ pub struct Rotation {
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub superseded: Vec<Superseded>,
-    /// Attempts to create a credential whose outcome was never learned: <n>-<nonce>. A credential of such an attempt that
+    /// Attempts to create a credential whose outcome was never learned: {number}-{nonce}. A credential of such an attempt that
     /// turns up later is superseded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), inner(length(max = 64)))]

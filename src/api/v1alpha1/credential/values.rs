@@ -7,7 +7,6 @@ use crate::confidence::wire;
 
 /// The type of SDK that the credential is for: BACKEND, FRONTEND or SDK_TYPE_UNSPECIFIED. Absent: not managed.
 /// A local resolver needs BACKEND.
-#[allow(clippy::doc_markdown, reason = "kubectl explain shows it as it stands")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum SdkType {
     /// `SDK_TYPE_UNSPECIFIED`
@@ -68,7 +67,6 @@ pub enum DeletionPolicy {
 }
 
 /// The kind of the account: ConfidenceAccount in the same namespace, or ClusterConfidenceAccount.
-#[allow(clippy::doc_markdown, reason = "kubectl explain shows it as it stands")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum AccountKind {
     /// In the namespace of the resource.
