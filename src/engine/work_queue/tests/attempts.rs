@@ -85,6 +85,24 @@ async fn annotation_requests_unless_removed_or_long() {
     }
 }
 
+/// Of two annotations one is removed and the other stays as it is: nobody asks for anything.
+#[tokio::test(start_paused = true)]
+async fn removed_annotation_beside_another_requests_nothing() {
+    let mut scene = Scene::new(1, 1);
+    scene.adopt("a/1");
+    for (annotations, due) in [(vec!["other", REQUEST], 1), (vec!["other"], 0), (vec!["other", REQUEST], 1)] {
+        let mut object = object(0);
+        object.metadata.annotations =
+            Some(annotations.iter().map(|name| ((*name).to_owned(), "1".to_owned())).collect());
+        scene.queue.apply(&key("a/1"), &"lane".into(), scene.queue.revision(&object, &["other", REQUEST]));
+        let attempts = scene.begun();
+        assert_eq!(attempts.len(), due, "{annotations:?}");
+        for attempt in attempts {
+            scene.queue.finish(&attempt, Next::Done);
+        }
+    }
+}
+
 /// What an earlier run left converged is known and waits for the resync.
 #[tokio::test(start_paused = true)]
 async fn adopted_key_waits_for_resync() {
