@@ -7,6 +7,8 @@ pub mod key;
 pub mod leader_election;
 pub mod secret_versions;
 pub mod status_writer;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod watch;
 pub mod work_queue;
 

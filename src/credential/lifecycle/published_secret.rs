@@ -81,7 +81,7 @@ impl<'a> Wanted<'a> {
             is_present: value.is_some(),
             equals_returned: compare(&|name, value| known.equals_returned(name, value)),
             equals_published: compare(&|name, value| known.equals_published(name, value)),
-            has_recorded_uid: secret.uid().as_deref() == recorded_uid,
+            is_restored: recorded_uid.is_some_and(|uid| secret.uid().as_deref() != Some(uid)),
             is_key_ours: own_keys(secret).map(|keys| keys.contains(self.secret_key())),
         };
         let own = OwnSecret {

@@ -184,7 +184,8 @@ impl Run<'_> {
     ) -> Result<(), Failure> {
         let resource = self.resource()?;
         let new = self.new_credential(attempt, &resource.owner.to_string(), replaces.as_ref());
-        self.memory.facts.last_change = Some(self.life.memories.clock());
+        let posted = self.life.memories.clock();
+        self.memory.facts.last_change = Some(posted);
         self.memory.facts.dry_run = DryRun::NotDone;
         let confidence = &self.account.confidence;
         let answer = confidence.create(&resource.client, &new, &self.calls.requester, self.calls.still_wanted).await;
@@ -213,7 +214,7 @@ impl Run<'_> {
         self.memory.held = secret.map(|secret| (name.clone(), secret));
         self.newest.insert(name.clone(), credential);
         let fact = self.newest.get(&name).and_then(|it| self.fact_of(it));
-        self.memory.facts.created = fact.map(|credential| Created { credential, holds_secret });
+        self.memory.facts.created = fact.map(|credential| Created { credential, holds_secret, posted });
         self.tell("Created", "Create", format!("Created {name} at Confidence ({})", reason_words(reason))).await;
         Ok(())
     }

@@ -51,7 +51,7 @@ fn surroundings() -> Surroundings {
 }
 
 /// The facts about one resource, to be changed before the question.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct Scene {
     resource: Resource,
     secrets: Secrets,

@@ -7,7 +7,7 @@ use super::*;
 
 prop_compose! {
     fn any_credential()(
-        id in 1_u32..5, owner in 0..3, number in of(1_u32..5), creator in of("[ab]"), created in of(0_i64..NOW),
+        id in 1_u32..5, owner in 0..3_usize, number in of(1_u32..5), creator in of("[ab]"), created in of(0_i64..NOW),
         seen in of(0_i64..NOW), is_in_sync: bool,
     ) -> Credential {
         let owner = [None, Some(resource().owner), Some(OwnerLabel::new("other", "uid"))][owner].clone();
@@ -45,7 +45,7 @@ prop_compose! {
     fn any_scene()(
         listing in any_listing(), current in any_secret(), answers in proptest::collection::vec((1_u32..5, any_answer()), 0..4),
         flags in any::<[bool; 5]>(), recorded in of(1_u32..5), superseded_ids in proptest::collection::btree_set(1_u32..5, 0..3),
-        attempt_number in of(1_u32..5), outcome in 0..4,
+        attempt_number in of(1_u32..5), outcome in 0..4_usize,
     ) -> Scene {
         let mut scene = Scene::new();
         (scene.listing, scene.secrets.current) = (listing, current);
@@ -90,7 +90,8 @@ proptest! {
         if let Step::Create { attempt, .. } = scene.step() {
             prop_assert_eq!(scene.resource.attempt, Some(attempt));
             prop_assert_eq!(scene.memory.attempt.unwrap().outcome, AttemptOutcome::NotSent);
-            prop_assert!(matches!(scene.listing, Listing::Complete { .. }));
+            let is_complete = matches!(scene.listing, Listing::Complete { .. });
+            prop_assert!(is_complete);
             prop_assert!(!scene.resource.reports_only && !scene.resource.is_being_deleted);
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::super::*;
-use super::world::{Post, SecretObject, TIMEOUT, Tells, World};
+use super::world::{SecretObject, TIMEOUT, World};
 use crate::confidence::name::CredentialName;
 
 /// How often the client's credentials are listed.
