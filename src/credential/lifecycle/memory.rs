@@ -84,6 +84,16 @@ impl Remembered {
         }
     }
 
+    /// Notes that the facts tell what became of an attempt whose answer was lost: the Secret and the credential that tell it
+    /// may go.
+    pub(super) fn note_resolved(&mut self, is_resolved: bool) {
+        if let Some(attempt) =
+            self.facts.attempt.as_mut().filter(|it| is_resolved && it.outcome == AttemptOutcome::Unknown)
+        {
+            attempt.outcome = AttemptOutcome::Found;
+        }
+    }
+
     /// Notes how the attempt went.
     pub(super) fn set_outcome(&mut self, outcome: AttemptOutcome) {
         if let Some(attempt) = &mut self.facts.attempt {

@@ -14,7 +14,10 @@ use crate::api::ConfidenceClientCredential;
 use crate::api::secret_annotations::{ATTEMPT, CREDENTIAL, INSTANCE, OWNER, PUBLISHED_AT};
 use crate::confidence::name::CredentialName;
 use crate::engine::{FIELD_MANAGER, Key};
-use crate::plan::lifecycle::{ForeignSecret, OwnSecret, Publication, SecretState, SecretVersion, Value, ValueEvidence};
+use crate::plan::lifecycle::{
+    ForeignSecret, OwnSecret, Publication, PublishedRecord, SecretState, SecretVersion, Value, ValueEvidence,
+    is_restored,
+};
 
 /// What a resource asks of its published Secret.
 pub(super) struct Wanted<'a> {
@@ -53,19 +56,19 @@ impl<'a> Wanted<'a> {
         &self,
         client: &Client,
         name: &str,
-        recorded_uid: Option<&str>,
+        recorded: Option<&PublishedRecord>,
         known: &impl KnownValues,
     ) -> kube::Result<(SecretState, Option<SecretString>)> {
         let api: Api<Secret> = Api::namespaced(client.clone(), self.namespace);
         let Some(secret) = api.get_opt(name).await? else { return Ok((SecretState::Absent, None)) };
-        Ok(self.judge(&secret, recorded_uid, known))
+        Ok(self.judge(&secret, recorded, known))
     }
 
     /// Whose a Secret is, and what it says.
     fn judge(
         &self,
         secret: &Secret,
-        recorded_uid: Option<&str>,
+        recorded: Option<&PublishedRecord>,
         known: &impl KnownValues,
     ) -> (SecretState, Option<SecretString>) {
         let annotation = |name: &str| secret.annotations().get(name).map(String::as_str);
@@ -77,21 +80,23 @@ impl<'a> Wanted<'a> {
         let compare = |compare: &dyn Fn(&CredentialName, &str) -> Option<bool>| {
             compare(credential.as_ref()?, value.as_ref()?.expose_secret())
         };
+        let version = SecretVersion {
+            uid: secret.uid().unwrap_or_default(),
+            resource_version: secret.resource_version().unwrap_or_default(),
+        };
+        let published_at = annotation(PUBLISHED_AT).and_then(|it| it.parse().ok());
         let evidence = ValueEvidence {
             is_present: value.is_some(),
             equals_returned: compare(&|name, value| known.equals_returned(name, value)),
             equals_published: compare(&|name, value| known.equals_published(name, value)),
-            is_restored: recorded_uid.is_some_and(|uid| secret.uid().as_deref() != Some(uid)),
+            is_restored: is_restored(recorded, &secret.name_any(), &version, published_at),
             is_key_ours: own_keys(secret).map(|keys| keys.contains(self.secret_key())),
         };
         let own = OwnSecret {
             name: secret.name_any(),
-            version: SecretVersion {
-                uid: secret.uid().unwrap_or_default(),
-                resource_version: secret.resource_version().unwrap_or_default(),
-            },
+            version,
             attempt: annotation(ATTEMPT).and_then(|it| it.parse().ok()),
-            published_at: annotation(PUBLISHED_AT).and_then(|it| it.parse().ok()),
+            published_at,
             value: evidence.judge(),
             in_shape: self.is_in_shape(secret, credential.as_ref()),
             credential,

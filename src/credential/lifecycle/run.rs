@@ -25,7 +25,7 @@ use crate::credential::{Calls, attempt_id};
 use crate::engine::PendingStatus;
 use crate::plan::lifecycle::{
     ATTEMPT_LABEL, Attempt, Credential, Facts, Listing, OWNER_LABEL, OwnerLabel, Records, Resource, SecretState,
-    Secrets, Step, Surroundings, next_step,
+    Secrets, Step, Surroundings, is_resolved, next_step,
 };
 use crate::plan::{Desired, Observation, Plan, SecretKnowledge, plan};
 
@@ -137,7 +137,7 @@ impl Run<'_> {
         let clock = self.life.memories.clock();
         let listing = self.listing_of(&resource);
         self.memory.see_attempt(resource.attempt, clock);
-        Ok(next_step(&Facts {
+        let facts = Facts {
             resource: &resource,
             secrets: &self.secrets,
             listing: &listing,
@@ -146,7 +146,11 @@ impl Run<'_> {
             server_time: self.server_time,
             clock,
             nonce: fastrand::u64(..),
-        }))
+        };
+        let is_resolved = resource.attempt.is_some_and(|attempt| is_resolved(&facts, attempt));
+        let step = next_step(&facts);
+        self.memory.note_resolved(is_resolved);
+        Ok(step)
     }
 
     /// What the resource asks for and records, the records that are still to be stored included.
@@ -215,14 +219,14 @@ impl Run<'_> {
     /// Reads the Secret that the spec names, and the one that the status names if it is another.
     pub(super) async fn read_secrets(&mut self, is_fresh: bool) -> Result<(), Failure> {
         let wanted = Wanted::new(&self.object, self.instance);
-        let recorded = self.status.published_secret.clone();
+        let recorded = self.resource()?.records.published;
         let Some(spec) = &self.object.spec.published_secret else { return Ok(()) };
-        let uid = recorded.as_ref().filter(|it| it.name == spec.name).map(|it| it.uid.as_str());
-        let (current, value) = wanted.read(&self.life.client, &spec.name, uid, &*self).await.map_err(unreadable)?;
+        let read = wanted.read(&self.life.client, &spec.name, recorded.as_ref(), &*self);
+        let (current, value) = read.await.map_err(unreadable)?;
         let mut values: HashMap<_, _> = named(&current).zip(value).into_iter().collect();
         let mut former = None;
         if let Some(recorded) = recorded.filter(|it| it.name != spec.name) {
-            let read = wanted.read(&self.life.client, &recorded.name, Some(&recorded.uid), &*self).await;
+            let read = wanted.read(&self.life.client, &recorded.name, Some(&recorded), &*self).await;
             let (state, value) = read.map_err(unreadable)?;
             values.extend(named(&state).zip(value));
             former = if let SecretState::Own(own) = state { Some(own) } else { None };

@@ -208,7 +208,7 @@ impl Run<'_> {
             self.memory.set_outcome(AttemptOutcome::Unknown);
             return Err(Failure::retry(Reason::Creating, "the answer to the creation names no credential"));
         };
-        self.memory.set_outcome(AttemptOutcome::Resolved);
+        self.memory.set_outcome(AttemptOutcome::Answered);
         let secret = credential.client_secret.take();
         let holds_secret = secret.is_some();
         self.memory.held = secret.map(|secret| (name.clone(), secret));

@@ -86,7 +86,9 @@ fn memory(facts: &Facts<'_>, attempt: Attempt) -> Option<AttemptMemory> {
     facts.memory.attempt.filter(|known| known.attempt == attempt)
 }
 
-fn is_resolved(facts: &Facts<'_>, attempt: Attempt) -> bool {
+/// Whether the facts tell what became of an attempt. The controller then notes [`AttemptOutcome::Found`], because the
+/// Secret and the credential that tell it may go.
+pub fn is_resolved(facts: &Facts<'_>, attempt: Attempt) -> bool {
     let is_published = facts.published().is_some_and(|secret| secret.attempt == Some(attempt));
     let is_given_up = facts.resource.records.unresolved.iter().any(|it| it.attempt == attempt);
     let is_shown = facts.labelled().iter().any(|credential| credential.attempt == Some(attempt));

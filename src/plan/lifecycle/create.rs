@@ -123,12 +123,25 @@ pub(super) fn settle(facts: &Facts<'_>, now: Timestamp) -> Option<Step> {
     }
 }
 
+/// The step that records the answer to our last POST, where nothing else does: for a resource that is being deleted.
+pub(super) fn record_answer(facts: &Facts<'_>, now: Timestamp) -> Option<Step> {
+    let credential = &facts.memory.created.as_ref()?.credential;
+    let name = &credential.name;
+    let is_recorded = facts.is_superseded(name) || facts.recorded() == Some(name) || facts.is_published(name);
+    let why = match facts.ownership(credential) {
+        Ownership::Ours => SupersededReason::NeverPublished,
+        Ownership::Unlabelled | Ownership::Elsewhere => SupersededReason::LabelsNotKept,
+    };
+    let superseded = Superseded { name: name.clone(), since: now, why };
+    (!is_recorded && !facts.is_gone(name)).then(|| records::add(facts, superseded, None))
+}
+
 fn give_back(facts: &Facts<'_>, now: Timestamp, name: &CredentialName, reason: StallReason) -> Step {
     let why = match reason {
         StallReason::LabelsNotKept => SupersededReason::LabelsNotKept,
         _ => SupersededReason::NeverPublished,
     };
-    records::bar(facts, Superseded { name: name.clone(), since: now, why }, reason)
+    records::add(facts, Superseded { name: name.clone(), since: now, why }, Some(reason))
 }
 
 fn publish(facts: &Facts<'_>, now: Timestamp, created: &Created, source: ValueSource) -> Step {
@@ -162,7 +175,7 @@ pub(super) fn turned_up(facts: &Facts<'_>, now: Timestamp, in_use: bool) -> Opti
     let mut candidates = facts.labelled();
     candidates.retain(|it| {
         let is_allowed = if in_use { is_cut_off_rotation(facts, it) } else { records::may_be_ours(facts, it) };
-        is_allowed && !facts.is_superseded(&it.name)
+        is_allowed && !facts.is_superseded(&it.name) && facts.recorded() != Some(&it.name)
     });
     // Of two with one attempt the younger one may be a copy.
     candidates.sort_by_key(|it| (std::cmp::Reverse(it.attempt.map(|attempt| attempt.number)), it.create_time));

@@ -66,14 +66,10 @@ pub(super) fn is_answer_without_labels(facts: &Facts<'_>, name: &CredentialName)
     superseded.is_some_and(|it| it.why == SupersededReason::LabelsNotKept)
 }
 
-/// Whether a record of ours names the credential: status, Secret, attempt or unresolved attempt.
+/// Whether a record of ours names the credential: the status or the Secret. What an attempt created, answered or not, is
+/// recorded in the status before it is deleted.
 fn is_recorded(facts: &Facts<'_>, name: &CredentialName) -> bool {
-    let records = &facts.resource.records;
-    let is_attempted = || {
-        let found = facts.labelled().into_iter().find(|credential| credential.name == *name);
-        found.is_some_and(|credential| super::records::is_created_by_us(facts, credential))
-    };
-    records.name.as_ref() == Some(name) || facts.is_superseded(name) || facts.is_published(name) || is_attempted()
+    facts.resource.records.name.as_ref() == Some(name) || facts.is_superseded(name) || facts.is_published(name)
 }
 
 /// Whether the newest GET is of this credential.

@@ -168,8 +168,10 @@ pub enum AttemptOutcome {
     Unknown,
     /// The POST was refused or surely not sent.
     NothingCreated,
-    /// The answer came, or a LIST showed the credential.
-    Resolved,
+    /// The answer to the POST came.
+    Answered,
+    /// The answer was lost, and then [`is_resolved`](super::is_resolved) found what became of it.
+    Found,
 }
 
 /// The answer to a POST.

@@ -42,7 +42,7 @@ mod secret;
 mod step;
 mod view;
 
-pub use attempt::outcome_wait;
+pub use attempt::{is_resolved, outcome_wait};
 pub use create::{MAX_LIVE, MAX_LIVE_TO_CREATE};
 pub use evidence::{Evidence, Grounds};
 pub use facts::{
@@ -55,7 +55,7 @@ pub use labels::{
 pub use records::{FORGET_UNRESOLVED, PublishedRecord, Records, StallReason, Superseded, SupersededReason, Unresolved};
 pub use retire::{RetireReason, Usage, Verdict, may_retire};
 pub use rotation::rotation_due;
-pub use secret::{ForeignSecret, OwnSecret, SecretState, SecretVersion, Value, ValueEvidence};
+pub use secret::{ForeignSecret, OwnSecret, SecretState, SecretVersion, Value, ValueEvidence, is_restored};
 pub use step::{
     CreateReason, GetPurpose, Publication, ReleaseReason, RotationState, Step, Until, ValueSource, WaitReason,
 };

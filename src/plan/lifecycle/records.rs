@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::facts::{AttemptOutcome, Credential, Facts};
+use super::facts::{AttemptMemory, AttemptOutcome, Credential, Facts};
 use super::labels::Attempt;
 use super::secret::{OwnSecret, SecretState};
 use super::view::{Ownership, View};
@@ -114,11 +114,12 @@ pub(super) fn next(facts: &Facts<'_>, now: Timestamp, current: Option<Current<'_
     (records != facts.resource.records).then_some(Step::Record { records, stall: None })
 }
 
-/// The step that stores one more superseded credential, and why no POST may follow.
-pub(super) fn bar(facts: &Facts<'_>, superseded: Superseded, reason: StallReason) -> Step {
+/// The step that stores one more superseded credential, and perhaps why no POST may follow.
+pub(super) fn add(facts: &Facts<'_>, superseded: Superseded, stall: Option<StallReason>) -> Step {
     let mut records = facts.resource.records.clone();
+    records.creator = own_creator(facts).map(str::to_owned);
     records.superseded.push(superseded);
-    Step::Record { records, stall: Some(reason) }
+    Step::Record { records, stall }
 }
 
 /// The step that gives up an attempt.
@@ -253,10 +254,9 @@ fn own_creator<'a>(facts: &Facts<'a>) -> Option<&'a str> {
 fn reason(facts: &Facts<'_>, credential: &Credential, current: Option<Current<'_>>) -> SupersededReason {
     let Some(attempt) = credential.attempt else { return SupersededReason::Replaced };
     let unresolved = facts.resource.records.unresolved.iter().any(|it| it.attempt == attempt);
-    let unanswered = facts
-        .memory
-        .attempt
-        .is_some_and(|it| it.attempt == attempt && it.outcome == AttemptOutcome::Unknown && it.generation.is_some());
+    let is_unanswered = |it: &AttemptMemory| matches!(it.outcome, AttemptOutcome::Unknown | AttemptOutcome::Found);
+    let is_begun_here = |it: &AttemptMemory| it.attempt == attempt && it.generation.is_some();
+    let unanswered = facts.memory.attempt.as_ref().is_some_and(|it| is_begun_here(it) && is_unanswered(it));
     let published = current.and_then(|current| current.secret.attempt);
     let is_newer = published.is_some_and(|published| published.number < attempt.number);
     let is_recorded = facts.resource.records.name.as_ref() == Some(&credential.name);

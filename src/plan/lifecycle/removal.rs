@@ -7,7 +7,7 @@ use super::facts::{Answer, Facts, Listing};
 use super::secret::{ForeignSecret, OwnSecret, SecretState};
 use super::step::{GetPurpose, ReleaseReason, Step, WaitReason};
 use super::view::Ownership;
-use super::{StallReason, attempt, records};
+use super::{StallReason, attempt, create, records};
 use crate::confidence::name::CredentialName;
 
 /// The next step of the deletion of a resource.
@@ -57,7 +57,8 @@ fn has_records(facts: &Facts<'_>) -> bool {
 }
 
 fn delete(facts: &Facts<'_>, now: Timestamp) -> Step {
-    if let Some(step) = attempt::outstanding(facts, now).or_else(|| records::next(facts, now, None)) {
+    let step = attempt::outstanding(facts, now).or_else(|| create::record_answer(facts, now));
+    if let Some(step) = step.or_else(|| records::next(facts, now, None)) {
         return step;
     }
     let names = recorded_names(facts);
@@ -78,11 +79,9 @@ fn delete(facts: &Facts<'_>, now: Timestamp) -> Step {
 fn recorded_names<'a>(facts: &Facts<'a>) -> Vec<&'a CredentialName> {
     let records = &facts.resource.records;
     let superseded = records.superseded.iter().map(|it| &it.name);
-    let created = facts.memory.created.iter().map(|created| &created.credential.name);
     let published = own_secrets(facts).filter_map(|secret| secret.credential.as_ref());
-    let attempted = facts.labelled().into_iter().filter(|it| records::is_created_by_us(facts, it)).map(|it| &it.name);
     let current = facts.recorded();
-    let all = superseded.chain(created).chain(attempted).chain(&records.name).chain(published);
+    let all = superseded.chain(&records.name).chain(published);
     let mut names: Vec<&CredentialName> = Vec::new();
     for name in all.filter(|name| Some(*name) != current).chain(current) {
         if !names.contains(&name) {

@@ -78,6 +78,9 @@ fn retire(facts: &Facts<'_>, now: Timestamp, current: Option<Current<'_>>, super
         View::Unknown => return Some(Step::get(name, GetPurpose::Missing)),
         View::Gone | View::Failed => return None,
     };
+    if facts.is_published(name) || facts.ownership(credential) == Ownership::Elsewhere {
+        return None;
+    }
     let Verdict::Retire(reason) = judge(facts, now, current, superseded, credential) else { return None };
     let is_fetched = is_newest(facts, name) && facts.secrets.is_fresh;
     let is_unlabelled = facts.ownership(credential) == Ownership::Unlabelled;

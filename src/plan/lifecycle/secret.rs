@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::labels::Attempt;
+use super::records::PublishedRecord;
 use crate::confidence::name::CredentialName;
 
 /// A version of a Secret, as the precondition of a write.
@@ -76,10 +77,23 @@ pub struct ValueEvidence {
     pub equals_returned: Option<bool>,
     /// Whether its keyed digest equals that of the value that this process published for that credential.
     pub equals_published: Option<bool>,
-    /// Whether the status records another uid: this Secret was restored from a copy.
+    /// What [`is_restored`] says.
     pub is_restored: bool,
     /// Whether `managedFields` name the operator's field manager as an owner of the key.
     pub is_key_ours: Option<bool>,
+}
+
+/// Whether a Secret was restored from a copy: the status records another object of that name with the same or a later
+/// switch. A status that merely lags behind records another name or an earlier switch.
+pub fn is_restored(
+    recorded: Option<&PublishedRecord>,
+    name: &str,
+    version: &SecretVersion,
+    published_at: Option<Timestamp>,
+) -> bool {
+    recorded.is_some_and(|recorded| {
+        recorded.name == name && recorded.uid != version.uid && published_at <= Some(recorded.published_at)
+    })
 }
 
 impl ValueEvidence {

@@ -7,7 +7,7 @@ use super::*;
 
 prop_compose! {
     fn any_credential()(
-        id in 1_u32..5, owner in 0..3_usize, number in of(1_u32..5), creator in of("[ab]"), created in of(0_i64..NOW),
+        id in 1_u32..5, owner in 0_usize..3, number in of(1_u32..5), creator in of("[ab]"), created in of(0_i64..NOW),
         seen in of(0_i64..NOW), is_in_sync: bool,
     ) -> Credential {
         let owner = [None, Some(resource().owner), Some(OwnerLabel::new("other", "uid"))][owner].clone();
@@ -45,7 +45,7 @@ prop_compose! {
     fn any_scene()(
         listing in any_listing(), current in any_secret(), answers in proptest::collection::vec((1_u32..5, any_answer()), 0..4),
         flags in any::<[bool; 5]>(), recorded in of(1_u32..5), superseded_ids in proptest::collection::btree_set(1_u32..5, 0..3),
-        attempt_number in of(1_u32..5), outcome in 0..4_usize,
+        attempt_number in of(1_u32..5), outcome in 0_usize..4,
     ) -> Scene {
         let mut scene = Scene::new();
         (scene.listing, scene.secrets.current) = (listing, current);
@@ -58,7 +58,7 @@ prop_compose! {
         scene.resource.records.superseded = superseded_ids
             .into_iter().map(|id| superseded(&format!("k{id}"), SupersededReason::Replaced)).collect();
         let outcomes =
-            [AttemptOutcome::NotSent, AttemptOutcome::Unknown, AttemptOutcome::NothingCreated, AttemptOutcome::Resolved];
+            [AttemptOutcome::NotSent, AttemptOutcome::Unknown, AttemptOutcome::NothingCreated, AttemptOutcome::Answered];
         if let Some(number) = attempt_number {
             scene.remember(number, outcomes[outcome], 995);
         }
@@ -90,8 +90,8 @@ proptest! {
         if let Step::Create { attempt, .. } = scene.step() {
             prop_assert_eq!(scene.resource.attempt, Some(attempt));
             prop_assert_eq!(scene.memory.attempt.unwrap().outcome, AttemptOutcome::NotSent);
-            let is_complete = matches!(scene.listing, Listing::Complete { .. });
-            prop_assert!(is_complete);
+            let is_listed = matches!(scene.listing, Listing::Complete { .. });
+            prop_assert!(is_listed);
             prop_assert!(!scene.resource.reports_only && !scene.resource.is_being_deleted);
         }
     }
@@ -102,7 +102,8 @@ proptest! {
         if let Step::Delete(evidence) = scene.step() {
             let newest = scene.memory.fetched.last().unwrap();
             prop_assert_eq!(&newest.name, evidence.name());
-            prop_assert!(matches!(newest.answer, Answer::Found(..)));
+            let is_found = matches!(newest.answer, Answer::Found(..));
+            prop_assert!(is_found);
             let is_named = matches!(&scene.secrets.current, SecretState::Own(it) if it.credential.as_ref() == Some(evidence.name()));
             prop_assert!(!is_named || scene.resource.is_being_deleted);
         }
@@ -114,7 +115,8 @@ proptest! {
         if let Step::Publish(publication) = scene.step() && publication.source == ValueSource::Returned {
             let of_it = |fetched: &&Fetched| fetched.name == publication.credential;
             let answer = &scene.memory.fetched.iter().find(of_it).unwrap().answer;
-            prop_assert!(matches!(answer, Answer::Found(_, Disclosure::Returned)));
+            let is_returned = matches!(answer, Answer::Found(_, Disclosure::Returned));
+            prop_assert!(is_returned);
         }
     }
 

@@ -20,6 +20,24 @@ fn value_is_judged_by_the_best_evidence() {
     }
 }
 
+/// A copy records the same switch in another object; a status that lags records an earlier one.
+#[test]
+fn restored_secret_is_told_from_a_lagging_status() {
+    let record = Scene::published().resource.records.published;
+    for (name, uid, published_at, expected) in [
+        ("s-0", "s", 10, false),
+        ("s-0", "t", 10, true),
+        ("s-0", "t", 5, true),
+        ("s-0", "t", 11, false),
+        ("s-1", "t", 10, false),
+    ] {
+        let version = SecretVersion { uid: uid.to_owned(), resource_version: "1".to_owned() };
+        let is_restored = |record| is_restored(record, name, &version, Some(at(published_at)));
+        assert_eq!(is_restored(record.as_ref()), expected, "{name} {uid} {published_at}");
+        assert!(!is_restored(None));
+    }
+}
+
 /// A Secret that is somebody else's is never written.
 #[test]
 fn foreign_secret_stalls_the_resource() {

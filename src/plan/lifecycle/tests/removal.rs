@@ -22,6 +22,7 @@ fn deletion_keeps_its_order() {
             scene.resource.records = records;
         }
     }
+    scene.remember(2, AttemptOutcome::Answered, 900);
     assert_eq!(scene.step(), Step::List);
     scene.memory.last_change = None;
     scene.list(Vec::new());

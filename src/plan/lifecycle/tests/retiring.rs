@@ -138,7 +138,7 @@ fn unusable_answer_is_recorded_deleted_and_stalls() {
     {
         let mut scene = Scene::new();
         scene.resource.has_finalizer = true;
-        scene.remember(1, AttemptOutcome::Resolved, 999);
+        scene.remember(1, AttemptOutcome::Answered, 999);
         let answer = Credential { owner, ..credential("k1", 1) };
         let holds_secret = stall == StallReason::LabelsNotKept;
         scene.memory.created = Some(Created { credential: answer.clone(), holds_secret, posted: CLOCK });
@@ -149,7 +149,7 @@ fn unusable_answer_is_recorded_deleted_and_stalls() {
         (scene.resource.records, scene.resource.bar) = (records, told);
         assert!(matches!(scene.step(), Step::Delete(_)), "{:?}", scene.step());
         scene.memory = Memory { dry_run: DryRun::Accepted, ..Memory::default() };
-        scene.remember(1, AttemptOutcome::Resolved, 999);
+        scene.remember(1, AttemptOutcome::Answered, 999);
         scene.resource.records.superseded.clear();
         assert_eq!(scene.step(), Step::Stall(stall));
     }

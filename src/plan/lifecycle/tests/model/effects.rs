@@ -104,7 +104,7 @@ impl Replica {
             set(AttemptOutcome::Unknown);
             return false;
         }
-        set(AttemptOutcome::Resolved);
+        set(AttemptOutcome::Answered);
         let stored = {
             let name = world.land(attempt);
             world.live[&name].clone()

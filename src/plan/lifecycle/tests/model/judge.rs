@@ -8,7 +8,7 @@ use crate::confidence::name::CredentialName;
 
 impl World {
     fn fail(&self, what: &str) -> ! {
-        panic!("{what}\n{}", self.trace.join("\n"))
+        panic!("{what}\n{}", self.story())
     }
 
     fn require(&self, is_kept: bool, what: &str) {
@@ -56,7 +56,10 @@ impl World {
         let silent = super::super::resource().rotation.until_unused_for;
         let newest = later(self.now, Duration::ZERO).checked_sub(REPORT_DELAY + Duration::from_secs(5)).unwrap();
         let was_used = stored.last_use.is_some_and(|used| used < newest && later(used, silent) > self.now);
-        self.require(!was_used || reason == RetireReason::AtMost, "3: a DELETE of what is in use");
+        self.require(
+            !was_used || matches!(reason, RetireReason::AtMost | RetireReason::Requested),
+            "3: a DELETE of what is in use",
+        );
     }
 
     /// Invariant 8.
@@ -80,7 +83,7 @@ impl World {
 
     /// Invariants 2 and 4.
     pub(super) fn judge_state(&mut self) {
-        self.require(self.operators().len() <= MAX_LIVE, "2: too many live credentials");
+        self.require(self.known().len() <= MAX_LIVE, "2: too many live credentials");
         let Some(resource) = &self.resource else { return };
         let is_due = self.last_published.is_some() && !resource.is_being_deleted;
         self.is_request_open &= resource.records.last_handled_rotate_at != resource.rotate_requested_at;

@@ -9,7 +9,7 @@ impl World {
         let act = self.rng.u8(..15);
         let secret = self.secrets.keys().next().cloned();
         let victim = self.secrets.values().next().map(|secret| secret.credential.clone());
-        self.trace.push(format!("outsider {act}"));
+        self.note(|_| format!("outsider {act}"));
         match (act, secret, victim) {
             (0, Some(secret), _) => self.touch(|world| drop(world.secrets.remove(&secret))),
             (1, Some(secret), _) => self.touch(|world| world.edit_secret(&secret)),
@@ -33,12 +33,15 @@ impl World {
 
     fn touch(&mut self, act: impl FnOnce(&mut Self)) {
         self.was_touched = true;
+        // What the status does not say yet is as good as lost.
+        self.lost_records |= self.resource.as_ref().is_some_and(|resource| resource.records.name.is_none());
         act(self);
     }
 
     fn edit_secret(&mut self, secret: &str) {
         let version = self.fresh_number();
-        if let Some(secret) = self.secrets.get_mut(secret) {
+        // A Secret that was restored and not applied again yet has no history that could tell.
+        if let Some(secret) = self.secrets.get_mut(secret).filter(|secret| secret.is_ours) {
             (secret.value, secret.is_ours, secret.version) = (7, false, version);
         }
     }
@@ -75,6 +78,15 @@ impl World {
     fn lose(&mut self, what: impl FnOnce(&mut Resource)) {
         self.lost_records = true;
         self.change(what);
+    }
+
+    /// A person gives up the oldest superseded credential, or any other but the current one.
+    pub(super) fn retire_one(&mut self) {
+        self.change(|resource| resource.retire = resource.records.superseded.first().map(|it| it.name.clone()));
+        let current = self.resource.as_ref().and_then(|resource| resource.records.name.clone());
+        let other =
+            self.known().into_iter().map(|it| it.credential.name.clone()).find(|it| Some(it) != current.as_ref());
+        self.change(|resource| resource.retire = resource.retire.take().or(other));
     }
 
     fn request_rotation(&mut self) {

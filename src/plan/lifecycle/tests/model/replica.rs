@@ -56,7 +56,7 @@ impl Replica {
         self.resource.is_some() && world.clock < self.began + TIMEOUT
     }
 
-    pub(super) fn decide(&self, world: &mut World) -> Step {
+    pub(super) fn decide(&mut self, world: &mut World) -> Step {
         let (mut resource, _, bar) = self.resource.clone().unwrap();
         resource.bar = bar;
         let own = |name: &str| self.secrets.get(name).map(|secret| self.own_secret(&resource, name, secret));
@@ -66,7 +66,7 @@ impl Replica {
             former: former.and_then(|name| own(name)),
             is_fresh: self.is_fresh,
         };
-        next_step(&Facts {
+        let facts = Facts {
             resource: &resource,
             secrets: &secrets,
             listing: self.listing.as_ref().unwrap_or(&Listing::None),
@@ -75,7 +75,16 @@ impl Replica {
             server_time: self.server_time,
             clock: world.clock,
             nonce: world.fresh_number(),
-        })
+        };
+        let known = self.memory.attempt.map(|it| it.attempt);
+        let is_resolved = known.is_some_and(|attempt| is_resolved(&facts, attempt));
+        let step = next_step(&facts);
+        if let Some(known) =
+            self.memory.attempt.as_mut().filter(|it| is_resolved && it.outcome == AttemptOutcome::Unknown)
+        {
+            known.outcome = AttemptOutcome::Found;
+        }
+        step
     }
 
     fn own_secret(&self, resource: &Resource, name: &str, secret: &SecretObject) -> OwnSecret {
@@ -85,7 +94,7 @@ impl Replica {
             is_present: true,
             equals_returned: compare(&self.returned),
             equals_published: compare(&self.published),
-            is_restored: recorded.is_some_and(|it| it.uid != secret.uid),
+            is_restored: is_restored(recorded, name, &version_of(secret), Some(secret.published_at)),
             is_key_ours: Some(secret.is_ours),
         };
         OwnSecret {

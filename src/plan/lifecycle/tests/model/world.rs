@@ -76,7 +76,8 @@ pub(super) struct World {
     pub(super) lost_records: bool,
     pub(super) was_copied: bool,
     pub(super) is_request_open: bool,
-    pub(super) trace: Vec<String>,
+    pub(super) is_traced: bool,
+    trace: Vec<String>,
 }
 
 pub(super) fn name(id: u64) -> CredentialName {
@@ -112,6 +113,7 @@ impl World {
             lost_records: false,
             was_copied: false,
             is_request_open: false,
+            is_traced: false,
             trace: Vec::new(),
         }
     }
@@ -119,6 +121,13 @@ impl World {
     pub(super) fn fresh_number(&mut self) -> u64 {
         self.next += 1;
         self.next
+    }
+
+    /// Keeps a line for whoever looks into a seed (`LIFECYCLE_SEED`).
+    pub(super) fn note(&mut self, line: impl FnOnce(Timestamp) -> String) {
+        if self.is_traced {
+            self.trace.push(line(self.now));
+        }
     }
 
     /// One chance in so many; none when the world is calm.
@@ -190,6 +199,11 @@ impl World {
 
     pub(super) fn touch_resource(&mut self) {
         self.version += 1;
+    }
+
+    /// What happened, for a message.
+    pub(super) fn story(&self) -> String {
+        self.trace.join("\n")
     }
 
     /// Whether nothing is left that could tell a copy from what was copied.
