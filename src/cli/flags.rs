@@ -227,7 +227,7 @@ mod tests {
     /// OLM sets an empty list where all namespaces are meant. What is no name would be watched in vain.
     #[test]
     fn namespaces_are_names_or_all() {
-        let parse = |list| Cli::try_parse_from(["confidence-operator", "--watch-namespace", list]);
+        let parse = |list: &str| Cli::try_parse_from(["confidence-operator", &format!("--watch-namespace={list}")]);
         assert_eq!(parse("a,b").unwrap().run.namespaces(), ["a", "b"]);
         assert_eq!(parse("b,a,b").unwrap().run.namespaces(), ["a", "b"]);
         assert!(parse("").unwrap().run.namespaces().is_empty());
