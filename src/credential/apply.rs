@@ -13,7 +13,7 @@ use crate::api::status::ObservedSecret;
 use crate::confidence::wire::Field;
 use crate::confidence::{Error, Recovery};
 use crate::engine::Key;
-use crate::plan::{Observation, Plan, PlannedUpdate, SecretKnowledge, SecretState, plan};
+use crate::plan::{Method, Observation, Plan, PlannedUpdate, SecretKnowledge, SecretState, plan};
 
 /// Updates in one reconcile: the response to the first may show drift that was not known when it was planned.
 const MAX_UPDATES: usize = 2;
@@ -55,10 +55,10 @@ pub(super) async fn apply(
             break;
         }
         let response = match send(resolved, update, calls, cache).await {
-            Ok(response) => Observation { credential: response, method },
+            Ok(response) => Observation { credential: response, method: Method::Update },
             Err(failure) => return Err(failure.after(applied)),
         };
-        cache.put(calls.key(), response.clone(), Instant::now());
+        cache.put(calls.key(), Observation { method, ..response.clone() }, Instant::now());
         let known =
             SecretKnowledge { record: written_record(resolved, &response, update, &applied, method), ..known.clone() };
         let after = plan(&resolved.desired, &response, &known, resolved.policy);
@@ -109,7 +109,7 @@ fn written_record(
     response: &Observation,
     update: &PlannedUpdate,
     applied: &Applied,
-    method: crate::plan::Method,
+    method: Method,
 ) -> Option<ObservedSecret> {
     let desired = resolved.desired.client_secret.as_ref()?;
     let returned = response.credential.client_secret.as_ref();

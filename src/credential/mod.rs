@@ -205,12 +205,19 @@ impl Reconciler {
                 owner.name
             ),
             // Nothing is said of a resource that belongs to somebody else.
-            Standing::Rival { .. } | Standing::Vacant { .. } => {
+            Standing::Rival { .. } => {
                 "a resource in another namespace holds this credential; name another credential, or ask whoever runs the \
                  operator which one it is. When that resource is deleted, this one takes over after ten minutes"
                     .to_owned()
             }
+            Standing::Vacant { .. } => {
+                "the resource that held this credential is gone; this one takes over ten minutes later, unless that one comes \
+                 back"
+                    .to_owned()
+            }
         };
+        // The owner writes the credential meanwhile: what this one observed of it counts no more.
+        self.cache.invalidate(key);
         Err(Failure::stalled(Reason::Conflict, message))
     }
 

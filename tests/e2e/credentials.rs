@@ -36,9 +36,8 @@ async fn nobody_else_makes_a_call(world: &World) {
     assert_eq!(world.simulator.call_count(), calls);
 }
 
-/// A 401 renews the token, and the call is made once more.
 #[tokio::test]
-async fn rejected_token_is_renewed_and_call_repeated() {
+async fn refused_token_is_renewed_once() {
     let world = World::new(Config::default()).await;
     world.seed("renewed");
     world.simulator.fault(Fault::once(FaultKind::status(401)).on(Update));
@@ -48,10 +47,15 @@ async fn rejected_token_is_renewed_and_call_repeated() {
     assert_eq!(kinds(&world), [Token, Get, Update, Token, Update]);
 }
 
-/// What was forbidden to the old credentials is tried again as soon as there are new ones.
+/// A server with another API client, whose secret is the same.
+fn with_other_client() -> Config {
+    let clients = ["test-client", "other-client"].map(|id| (id.to_owned(), "test-client-secret".to_owned()));
+    Config { clients: clients.into(), ..Config::default() }
+}
+
 #[tokio::test]
-async fn new_account_credentials_retry_refused_resource() {
-    let world = World::new(Config::default()).await;
+async fn new_credentials_try_refused_calls_again() {
+    let world = World::new(with_other_client()).await;
     world.seed("forbidden");
     let fault = world.simulator.fault(Fault::always(FaultKind::status(403)).about("forbidden"));
     let _operator = exchanging(&world, "test-client-secret");
@@ -63,11 +67,10 @@ async fn new_account_credentials_retry_refused_resource() {
     assert_eq!(kinds(&world), [Token, Get, Update, Token, Get]);
 }
 
-/// A 401 that a new token does not mend is the account's trouble, until its credentials change.
+/// Two credentials that are refused with every token tell that it is the account.
 #[tokio::test]
-async fn repeated_401_blocks_the_whole_account() {
-    let world = World::new(Config::default()).await;
-    world.seed("barred");
+async fn standing_401_blocks_the_account() {
+    let world = World::new(with_other_client()).await;
     let fault = world.simulator.fault(Fault::always(FaultKind::status(401)).on(Get));
     let _operator = exchanging(&world, "test-client-secret");
     for id in ["barred-1", "barred-2"] {
@@ -86,9 +89,8 @@ async fn repeated_401_blocks_the_whole_account() {
     assert!(calls.iter().filter(|it| **it == Token).count() <= 4, "{calls:?}");
 }
 
-/// A refused client secret is not sent again before its file changes, and is never in the log.
 #[tokio::test]
-async fn refused_client_secret_costs_one_call() {
+async fn refused_client_secret_waits_for_new_files() {
     let world = World::new(Config::default()).await;
     world.seed("refused");
     let operator = exchanging(&world, "wrong");

@@ -48,7 +48,11 @@ async fn an_outage_costs_each_resource_at_most_one_status_write_out_and_one_back
     let most = f64::from(u32::try_from(2 * RESOURCES).unwrap());
     let about_the_account = async || world.event_reasons("operator-0").await;
     let told = eventually("events", Deadline::default(), about_the_account, |it| it.len() >= 2).await;
-    assert_eq!(told, ["ServiceUnavailable", "AccountOpen"], "one event out and one back, for all resources together");
+    assert_eq!(
+        told,
+        ["ServiceUnavailable", "AccountAvailable"],
+        "one event out and one back, for all resources together"
+    );
     assert!(writes <= most, "{writes} status writes for {RESOURCES} resources");
     assert!(during <= 20, "{during} calls while the account was held back");
 }

@@ -18,7 +18,7 @@ use crate::network::Front;
 use crate::world::{PATIENCE, World};
 
 /// The name of the span of a reconcile.
-const RECONCILE: &str = "pass";
+const RECONCILE: &str = "reconcile";
 
 /// A collector that keeps the requests that it receives.
 struct Collector {

@@ -41,11 +41,9 @@ impl Oracle<'_> {
     }
 
     fn expected(&self, object: &ConfidenceClientCredential, all: &[ConfidenceClientCredential]) -> Expected {
-        let age = |it: &ConfidenceClientCredential| (it.metadata.creation_timestamp.clone(), it.metadata.name.clone());
-        let is_older = |it: &&ConfidenceClientCredential| it.spec.name == object.spec.name && age(it) < age(object);
         if object.spec.suspend {
             Expected::Suspended
-        } else if all.iter().any(|it| is_older(&it)) {
+        } else if self.is_rival(object, all) {
             Expected::Conflict
         } else if object.spec.client_secret.is_some() && self.secret(object).is_none() {
             Expected::SecretNotFound
@@ -54,6 +52,21 @@ impl Oracle<'_> {
         } else {
             Expected::Compared
         }
+    }
+
+    /// Whether another resource owns the credential. Where several may own it, all but one have to say that they do not.
+    fn is_rival(&self, object: &ConfidenceClientCredential, all: &[ConfidenceClientCredential]) -> bool {
+        let name = |it: &ConfidenceClientCredential| it.metadata.name.clone().unwrap();
+        let id = object.spec.name.as_deref().unwrap().rsplit('/').next().unwrap();
+        let owners = self.judge.history(|history| history.owners(id));
+        let says_conflict = |it: &ConfidenceClientCredential| {
+            let conditions = it.status.iter().flat_map(|status| &status.conditions);
+            conditions.into_iter().any(|it| it.type_ == "Ready" && it.reason == "Conflict")
+        };
+        let of_it = all.iter().filter(|it| it.spec.name == object.spec.name && name(it) != name(object));
+        let mut others = of_it.filter(|it| owners.contains(&name(it)) && !says_conflict(it));
+        // One that is suspended does not say whether it owns.
+        !owners.contains(&name(object)) || others.any(|it| !it.spec.suspend || says_conflict(object))
     }
 
     fn secret(&self, object: &ConfidenceClientCredential) -> Option<Vec<u8>> {

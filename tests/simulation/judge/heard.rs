@@ -16,6 +16,14 @@ pub enum End {
     Nothing,
 }
 
+impl End {
+    /// Whether it is not in the words of the API: then it is a failure that passes, unless the URL never gave a good answer.
+    fn may_be_a_proxys(self) -> bool {
+        matches!(self, Self::Answer(300..=499 | 501, false))
+            && !matches!(self, Self::Answer(401 | 408 | 422 | 429 | 499, _))
+    }
+}
+
 /// The id of token calls.
 pub const TOKEN: &str = "token";
 
@@ -37,7 +45,10 @@ impl Heard {
         self.all.iter().any(|(at, about, end)| {
             let is_own = about == id || about == TOKEN;
             let is_recent = since.is_none_or(|since| *at >= since);
-            (is_own && is_recent && of_a_credential(*end) == reason) || of_the_account(about, *end) == Some(reason)
+            let gives = |own| own == reason || (reason == "InvalidResponse" && end.may_be_a_proxys());
+            (is_own && is_recent && gives(of_a_credential(*end)))
+                || of_the_account(about, *end) == Some(reason)
+                || (reason == "ServiceUnavailable" && end.may_be_a_proxys())
         })
     }
 

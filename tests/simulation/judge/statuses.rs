@@ -21,7 +21,6 @@ const WRITING: Duration = Duration::from_secs(30);
 /// A status that is written, and what it is about.
 struct Claim<'a> {
     process: &'a Process,
-    object: &'a ConfidenceClientCredential,
     status: &'a ConfidenceClientCredentialStatus,
     name: &'a str,
     /// The id of the credential.
@@ -37,7 +36,8 @@ struct Claim<'a> {
 impl Judge {
     /// A write is carried out at the API server.
     pub fn write(&self, process: &Process, write: &Write<'_>) {
-        if write.kind == Kind::Event {
+        // That a leader has ended is told when it has given the lease back.
+        if write.kind == Kind::Event && write.after["reason"] != "LeaderElection" {
             self.holds_lease(process, write.holder.as_deref(), &format!("the event {}", write.name));
         }
         if write.kind != Kind::Resource {
@@ -73,7 +73,7 @@ impl Judge {
             };
             let id = spec.name.as_deref().unwrap().rsplit('/').next().unwrap();
             let since = told.and_then(|it| it.checked_sub(WRITING));
-            let claim = Claim { process, object: &object, status, name: write.name, id, spec: &spec, since, by_update };
+            let claim = Claim { process, status, name: write.name, id, spec: &spec, since, by_update };
             let before = before.status.unwrap_or_default();
             if times(&before) != times(status) && !claim.shows(seen, |_| true) {
                 wrong(format!("tells times that this process did not see together: {:?}", times(status)));
@@ -102,9 +102,10 @@ impl Claim<'_> {
             "Suspended" => self.spec.suspend,
             "Conflict" => {
                 let message = ready.map_or("", |it| it.message.as_str());
-                let uid = self.object.metadata.uid.as_deref().unwrap();
-                let mut older = seen.history.older_claims(self.id, uid);
-                older.any(|name| message.starts_with(&format!("{}/{name} ", crate::api::NAMESPACE)))
+                let owners = seen.history.owners_since(self.id, None);
+                let mut others = owners.iter().filter(|it| *it != self.name);
+                let is_vacant = message.starts_with("the resource that held this credential is gone");
+                others.any(|name| is_vacant || message.starts_with(&format!("{name} ")))
             }
             "SecretNotFound" | "SecretUnreadable" => {
                 let asked = seen.asked_secrets.get(&(self.process.clone(), format!("secret-{}", self.name)));
