@@ -120,6 +120,11 @@ impl ControllerMetrics {
         for operation in Operation::ALL {
             drop(metrics.kubernetes_errors.get_or_create(&operation.label()));
         }
+        for field in Field::ALL {
+            let label = FieldLabel { field: field.json_name() };
+            drop(metrics.detected.get_or_create(&label));
+            drop(metrics.corrected.get_or_create(&label));
+        }
         drop(metrics.lists.get_or_create(&OutcomeLabel { outcome: "ok" }));
         let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The running version", build);

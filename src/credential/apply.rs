@@ -46,6 +46,7 @@ pub(super) async fn apply(
 ) -> Result<Applied, Failure> {
     let is_report = resolved.policy == DriftPolicy::Report;
     let method = observed.method;
+    let is_rewrite = is_rewrite(resolved, &observed, known);
     let record = observed_record(resolved, &observed, known, calls.key(), cache);
     let mut applied = Applied::observed(observed, &first, is_report, record);
     let mut next = first;
@@ -58,6 +59,7 @@ pub(super) async fn apply(
             Ok(response) => Observation { credential: response, method: Method::Update },
             Err(failure) => return Err(failure.after(applied)),
         };
+        cache.set_rewrite_unconfirmed(calls.key(), is_rewrite && update.names(Field::ClientSecret));
         cache.put(calls.key(), Observation { method, ..response.clone() }, Instant::now());
         let known =
             SecretKnowledge { record: written_record(resolved, &response, update, &applied, method), ..known.clone() };
@@ -87,6 +89,12 @@ async fn send(
     Ok(answer.inspect_err(note)?.value)
 }
 
+/// Whether a write of the secret is to undo somebody else's, which is only suspected.
+fn is_rewrite(resolved: &Resolved, observed: &Observation, known: &SecretKnowledge) -> bool {
+    let desired = resolved.desired.client_secret.as_ref();
+    desired.is_some_and(|it| it.state(observed, known, resolved.policy) == SecretState::MayBeOverwritten)
+}
+
 /// The record of the secret after an observation, and what the observation confirms.
 fn observed_record(
     resolved: &Resolved,
@@ -98,7 +106,8 @@ fn observed_record(
     let desired = resolved.desired.client_secret.as_ref()?;
     let state = desired.state(observed, known, resolved.policy);
     if resolved.policy == DriftPolicy::Correct {
-        cache.set_rewrite_unconfirmed(key, state == SecretState::MayBeOverwritten);
+        // A write that is about to follow sets it again, once it has succeeded.
+        cache.set_rewrite_unconfirmed(key, false);
     }
     desired.record_observed(observed, known, state)
 }

@@ -112,13 +112,14 @@ impl Resync {
     /// The first check after the start: what an earlier run left in sync and nobody has observed yet, and those that wait for
     /// the listing instead of reading their credential each. Returns how long to wait if it failed.
     async fn check_first(&self, group: &Group, failures: &mut u32) -> Option<Duration> {
+        // Meanwhile a reconcile may observe one that is new.
+        self.startup.secrets_listed().await;
         let members = self.groups.members(group);
         let (waiting, unobserved): (Vec<_>, Vec<_>) =
             members.into_iter().filter(|key| self.checker.is_unobserved(key)).partition(|key| self.startup.waits(key));
         let result = if unobserved.is_empty() && waiting.is_empty() {
             Ok(())
         } else {
-            self.startup.secrets_listed().await;
             self.check(group, [unobserved, waiting.clone()].concat(), *failures).await
         };
         self.startup.release(&waiting);
