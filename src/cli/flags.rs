@@ -17,10 +17,10 @@ use crate::credential::ObserveMode;
 
 /// Keeps Confidence client credentials as the manifests in this cluster say.
 ///
-/// Watches ConfidenceClientCredential resources and updates the credentials that they name through the Confidence IAM API,
-/// writing only what differs. Give it the account's credentials in one of three ways: --token-file, --client-id-file with
-/// --client-secret-file, or, for a quick try, the environment variable CONFIDENCE_TOKEN. The cluster is found as usual: in
-/// the pod, else by KUBECONFIG.
+/// Watches ConfidenceClientCredential resources. It updates the credentials that they name through the Confidence IAM API, and
+/// writes only what differs. It creates, rotates and deletes the credentials of resources that name a client. Give it the
+/// account's credentials in one of three ways: --token-file, --client-id-file with --client-secret-file, or, for a quick try,
+/// the environment variable CONFIDENCE_TOKEN. The cluster is found as usual: in the pod, else by KUBECONFIG.
 #[derive(Debug, Parser)]
 #[command(name = "confidence-operator", version, args_conflicts_with_subcommands = true, args_override_self = true)]
 pub struct Cli {
@@ -37,7 +37,7 @@ pub struct Cli {
 pub enum Command {
     /// Run the operator (the default)
     Run(Box<RunFlags>),
-    /// Print the CRD as YAML
+    /// Print the CRDs as YAML
     Crd,
 }
 
@@ -66,17 +66,17 @@ pub struct RunFlags {
     /// Allow an http:// URL that is not loopback: the token then crosses the network in the clear
     #[arg(long, env = "CONFIDENCE_ALLOW_INSECURE_URL")]
     pub allow_insecure_url: bool,
-    /// How to look at a credential: read it; or, where reading is not offered or not allowed (auto), or always (update),
+    /// How to observe a credential: read it; or, where reading is not offered or not allowed (auto), or always (update),
     /// through an update of its display name
     #[arg(long, env = "CONFIDENCE_OBSERVE", value_enum, default_value_t)]
     pub observe: ObserveMode,
-    /// How often to look for drift, such as 90s, 10m or 1h30m; a resource may say otherwise
+    /// How often to check for drift, such as 90s, 10m or 1h30m; a resource may say otherwise
     #[arg(long, env = "CONFIDENCE_INTERVAL", default_value = "10m", value_parser = durations::parse)]
     pub interval: Duration,
     /// The shortest interval that a resource may ask for; a shorter one counts as this
     #[arg(long, env = "MIN_INTERVAL", default_value = "30s", value_parser = durations::parse)]
     pub min_interval: Duration,
-    /// Go without an account of the operator's own: each resource names its account
+    /// Go without an account of the operator's own; this version knows no other account, so every resource is Stalled then
     #[arg(long, env = "NO_DEFAULT_ACCOUNT")]
     pub no_default_account: bool,
     /// How many requests a second the whole account may cost, token requests included
@@ -92,8 +92,8 @@ pub struct RunFlags {
     #[arg(long = "watch-namespace", env = "WATCH_NAMESPACES", value_delimiter = ',', value_name = "NAMESPACE",
           value_parser = namespace)]
     pub watch_namespaces: Vec<String>,
-    /// Watch Secrets, so that a changed one is noticed at once; false where the operator may get some but list none: a change
-    /// is then noticed at the interval
+    /// Watch Secrets, so that a changed one triggers a reconcile at once; false where the operator may get some but list none:
+    /// a change is then noticed at the interval
     #[arg(long, env = "WATCH_SECRETS", default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]
     pub watch_secrets: bool,
     /// Where to serve /livez, /readyz and /metrics

@@ -35,7 +35,7 @@ fn in_sync(object: &ConfidenceClientCredential) -> bool {
     ready(object) == Some("InSync")
 }
 
-/// A credential that is already as the manifest says costs a look and nothing else.
+/// A credential that is already as the manifest says costs one observation and nothing else.
 pub(super) fn adopt(stage: &Stage) -> Result<(), String> {
     heading("1. A credential that exists is adopted: it is as the manifest says, so nothing is written");
     let labels = [("team".to_owned(), "checkout".to_owned())].into();
@@ -59,7 +59,7 @@ pub(super) async fn update(stage: &Stage) -> Result<(), String> {
     )
 }
 
-/// Drift is found and mended, and told.
+/// Drift is found, corrected and reported.
 pub(super) async fn correct_drift(stage: &Stage) -> Result<(), String> {
     heading("3. Somebody changes the credential at Confidence behind the operator's back");
     let from = stage.simulator.call_count();
@@ -68,12 +68,12 @@ pub(super) async fn correct_drift(stage: &Stage) -> Result<(), String> {
         "identities/somebody-else".clone_into(&mut it.updater);
     });
     println!(
-        "(environments are now [production]; it would be found within the interval, 10 minutes: we ask for a look)"
+        "(environments are now [production]; the resync would find it within 10 minutes: we request a reconcile now)"
     );
     let annotation = "iam.confidence.dev/reconcile-requested-at=now";
     stage.kubectl(&["annotate", "ccc/checkout-backend", "-n", NAMESPACE, annotation], "")?;
     stage
-        .until("checkout-backend", "looked at", |it| {
+        .until("checkout-backend", "reconciled", |it| {
             it.status.as_ref().is_some_and(|it| it.last_handled_reconcile_at.as_deref() == Some("now"))
         })
         .await?;
