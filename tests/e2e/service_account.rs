@@ -136,6 +136,7 @@ async fn with_named_secrets_the_rendered_service_account_reads_those_and_no_othe
             "rbac.secrets.access=named",
             &named,
             "create.enabled=false",
+            "accounts.enabled=false",
             "confidence.interval=1s",
             "confidence.minInterval=1s",
         ],
