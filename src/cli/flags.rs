@@ -43,6 +43,7 @@ pub enum Command {
 
 /// The flags of `run`.
 #[derive(Clone, Debug, Args)]
+#[allow(clippy::struct_excessive_bools)] // flags are
 pub struct RunFlags {
     /// Where the Confidence IAM API is: https://iam.confidence.dev, or https://iam.eu.confidence.dev or
     /// https://iam.us.confidence.dev for one region

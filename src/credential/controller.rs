@@ -183,6 +183,7 @@ impl Controller {
             listings: Arc::clone(&listings),
             memories: Arc::clone(&memories),
             events: events.clone(),
+            guard: guard.clone(),
         };
         let reconciler = Arc::new(Reconciler {
             queue: queue.clone(),

@@ -160,13 +160,16 @@ impl Reconciler {
 
     /// The same for a credential that the operator creates: its lifecycle decides step by step.
     async fn live(&self, object: &Arc<ConfidenceClientCredential>, attempt: &Attempt) -> Result<Outcome, Failure> {
-        let account = self.accounts.find(object.spec.account_ref.as_ref())?;
+        let account = self.accounts.find(object.spec.account_ref.as_ref());
+        if object.metadata.deletion_timestamp.is_none() {
+            account.clone()?;
+        }
         let desired = Desired::from_spec(&object.spec)?;
         let is_current = || self.queue.is_current(attempt);
         let calls = Calls { attempt, requester: requester(attempt), still_wanted: &is_current };
         let end = self.lifecycle.reconcile(object, account, desired, &calls).await?;
         Ok(match end {
-            End::Rest(life, applied) => Outcome::Living(Box::new(applied), Box::new(life)),
+            End::Rest(life, applied) => Outcome::Living(applied, life),
             End::Suspended => Outcome::Suspended,
             End::Released => Outcome::Released,
         })

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::confidence::name::CredentialName;
 use crate::credential::observations::Digest;
 use crate::engine::{Key, lock};
-use crate::plan::lifecycle::{Attempt, AttemptMemory, AttemptOutcome, Memory};
+use crate::plan::lifecycle::{Attempt, AttemptMemory, AttemptOutcome, DryRun, Memory, Unresolved};
 
 /// The memory of all created credentials.
 pub(in crate::credential) struct Memories {
@@ -67,6 +67,8 @@ impl Remembered {
             *self = Self { uid: uid.to_owned(), ..Self::default() };
         }
         self.facts.fetched.clear();
+        // Whoever granted the right or changed the spec since is not to wait for a restart.
+        self.facts.dry_run = DryRun::NotDone;
     }
 
     /// Notes the attempt that the annotation names: one that this process did not write may be another process's, and nobody
@@ -92,6 +94,13 @@ impl Remembered {
         {
             attempt.outcome = AttemptOutcome::Found;
         }
+    }
+
+    /// Notes since when attempts count as unresolved.
+    pub(super) fn note_unresolved(&mut self, unresolved: &[Unresolved]) {
+        let known = std::mem::take(&mut self.unresolved_since);
+        let since = |it: &Unresolved| (it.attempt, known.get(&it.attempt).copied().unwrap_or(it.since));
+        self.unresolved_since = unresolved.iter().map(since).collect();
     }
 
     /// Notes how the attempt went.

@@ -24,15 +24,15 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Api, Client, CustomResourceExt};
 
-use self::run::{AT_REST, Run};
+use self::run::Run;
 use super::listing::Listings;
 use super::observations::ObservationCache;
 use super::outcome::Failure;
 use super::{Calls, Statuses};
-use crate::account::Account;
+use crate::account::{Account, NoAccount};
 use crate::api::ConfidenceClientCredential;
 use crate::api::conditions::Reason;
-use crate::engine::{EventRecorder, SecretVersions};
+use crate::engine::{EventRecorder, LeaseGuard, SecretVersions};
 use crate::plan::Desired;
 use crate::plan::lifecycle::Surroundings;
 
@@ -51,6 +51,8 @@ pub(super) struct Lifecycle {
     pub(super) listings: Arc<Listings>,
     pub(super) memories: Arc<Memories>,
     pub(super) events: EventRecorder,
+    /// Checked before each write to the API server.
+    pub(super) guard: LeaseGuard,
 }
 
 impl Lifecycle {
@@ -58,7 +60,7 @@ impl Lifecycle {
     pub(super) async fn reconcile(
         &self,
         object: &Arc<ConfidenceClientCredential>,
-        account: Arc<Account>,
+        account: Result<Arc<Account>, NoAccount>,
         desired: Desired,
         calls: &Calls<'_>,
     ) -> Result<End, Failure> {
@@ -75,14 +77,14 @@ impl Lifecycle {
         let status = self.statuses.current(calls.key(), object);
         let mut run = Run::new(self, instance, account, desired, calls, Arc::clone(object), status, memory);
         if object.metadata.deletion_timestamp.is_some() {
-            run.surroundings = self.surroundings(object).await;
+            run.surroundings = self.surroundings(object, run.surroundings).await;
         }
         run.read_secrets(false).await?;
-        run.to_the_end().await
+        run.run().await
     }
 
     /// What surrounds a resource that is being deleted. What may not be read is taken to be as usual.
-    async fn surroundings(&self, object: &ConfidenceClientCredential) -> Surroundings {
+    async fn surroundings(&self, object: &ConfidenceClientCredential, known: Surroundings) -> Surroundings {
         let is_deleted = |metadata: Option<ObjectMeta>| metadata.is_some_and(|it| it.deletion_timestamp.is_some());
         let crds: Api<CustomResourceDefinition> = Api::all(self.client.clone());
         let crd = crds.get_metadata_opt(ConfidenceClientCredential::crd_name()).await.ok().flatten();
@@ -92,7 +94,7 @@ impl Lifecycle {
         Surroundings {
             is_crd_deleted: is_deleted(crd.map(|it| it.metadata)),
             is_namespace_terminating: is_deleted(namespace.map(|it| it.metadata)),
-            ..AT_REST
+            ..known
         }
     }
 }

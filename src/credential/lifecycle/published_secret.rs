@@ -76,7 +76,9 @@ impl<'a> Wanted<'a> {
             return (SecretState::Foreign(foreign), None);
         }
         let credential: Option<CredentialName> = annotation(CREDENTIAL).and_then(|name| name.parse().ok());
-        let value = self.value(secret);
+        let own_keys = own_keys(secret);
+        let key = self.value_key(secret, own_keys.as_ref());
+        let value = text_of(secret, key);
         let compare = |compare: &dyn Fn(&CredentialName, &str) -> Option<bool>| {
             compare(credential.as_ref()?, value.as_ref()?.expose_secret())
         };
@@ -90,7 +92,7 @@ impl<'a> Wanted<'a> {
             equals_returned: compare(&|name, value| known.equals_returned(name, value)),
             equals_published: compare(&|name, value| known.equals_published(name, value)),
             is_restored: is_restored(recorded, &secret.name_any(), &version, published_at),
-            is_key_ours: own_keys(secret).map(|keys| keys.contains(self.secret_key())),
+            is_key_ours: own_keys.as_ref().map(|keys| keys.contains(key)),
         };
         let own = OwnSecret {
             name: secret.name_any(),
@@ -119,10 +121,17 @@ impl<'a> Wanted<'a> {
         Some(if is_namesake { ForeignSecret::OlderResource } else { ForeignSecret::Stranger })
     }
 
-    fn value(&self, secret: &Secret) -> Option<SecretString> {
-        let bytes = secret.data.as_ref()?.get(self.secret_key())?;
-        let text = str::from_utf8(&bytes.0).ok().filter(|text| !text.is_empty())?;
-        Some(text.into())
+    /// The key that holds the value: the one that the spec names, else the one that it named before. That one is ours, and
+    /// holds neither of the names.
+    fn value_key<'s>(&'s self, secret: &Secret, own_keys: Option<&'s BTreeSet<String>>) -> &'s str {
+        let asked = self.secret_key();
+        let is_name =
+            |key: &&String| text_of(secret, key).is_none_or(|text| text.expose_secret().starts_with("clients/"));
+        let mut former = own_keys.into_iter().flatten().filter(|key| !is_name(key));
+        match (text_of(secret, asked), former.next(), former.next()) {
+            (None, Some(only), None) => only,
+            _ => asked,
+        }
     }
 
     /// Whether labels, annotations and the keys beside the secret are as asked, and no key of ours is left over.
@@ -140,6 +149,7 @@ impl<'a> Wanted<'a> {
             && has_all(secret.annotations(), &spec.annotations)
             && has_names
             && has_no_more
+            && text_of(secret, self.secret_key()).is_some()
     }
 
     /// The keys that hold names, if asked for.
@@ -205,6 +215,12 @@ pub(super) async fn delete(client: &Client, user: &Key, name: &str, version: &Se
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
         Err(error) => Err(error),
     }
+}
+
+fn text_of(secret: &Secret, key: &str) -> Option<SecretString> {
+    let bytes = secret.data.as_ref()?.get(key)?;
+    let text = str::from_utf8(&bytes.0).ok().filter(|text| !text.is_empty())?;
+    Some(text.into())
 }
 
 /// The keys of the data that our field manager owns by server-side apply; none where the API server does not say.

@@ -89,7 +89,7 @@ impl Run<'_> {
 }
 
 /// What a wait tells.
-pub(super) fn waiting(reason: WaitReason, after: Option<Duration>) -> Failure {
+pub(super) fn waiting(reason: WaitReason, under_way: Reason, after: Option<Duration>) -> Failure {
     let message = match reason {
         WaitReason::ListFailed => "the credentials could not be listed; the operator tries again",
         WaitReason::GetFailed => "the credential could not be read; the operator tries again",
@@ -98,7 +98,7 @@ pub(super) fn waiting(reason: WaitReason, after: Option<Duration>) -> Failure {
         }
         WaitReason::TooYoungToReplace => "the credential to be replaced is younger than a minute; the operator waits",
     };
-    Failure { retry_after: after, ..Failure::retry(Reason::Creating, message) }
+    Failure { retry_after: after, ..Failure::retry(under_way, message) }
 }
 
 /// What nothing but a person can change.

@@ -12,7 +12,7 @@ use super::memory::Remembered;
 use super::published_secret::{KnownValues, Wanted};
 use super::records::{put_records, resource_of};
 use super::{Life, Lifecycle, writes};
-use crate::account::Account;
+use crate::account::{Account, NoAccount};
 use crate::api::conditions::Reason;
 use crate::api::spec::DriftPolicy;
 use crate::api::{ConfidenceClientCredential, ConfidenceClientCredentialStatus as Status};
@@ -36,7 +36,8 @@ const MAX_STEPS: usize = 40;
 pub(super) struct Run<'a> {
     pub(super) life: &'a Lifecycle,
     pub(super) instance: &'a str,
-    pub(super) account: Arc<Account>,
+    /// None where it is gone: then nothing is called at Confidence.
+    account: Result<Arc<Account>, NoAccount>,
     pub(super) desired: Desired,
     pub(super) calls: &'a Calls<'a>,
     pub(super) object: Arc<ConfidenceClientCredential>,
@@ -69,7 +70,7 @@ pub(super) enum ListingState {
 /// How a reconcile of a created credential ends, beside a failure.
 pub(in crate::credential) enum End {
     /// Nothing is left to be done now.
-    Rest(Life, Applied),
+    Rest(Box<Life>, Box<Applied>),
     /// The resource is suspended.
     Suspended,
     /// The finalizer is gone: the API server may remove the resource.
@@ -81,7 +82,7 @@ impl<'a> Run<'a> {
     pub(super) fn new(
         life: &'a Lifecycle,
         instance: &'a str,
-        account: Arc<Account>,
+        account: Result<Arc<Account>, NoAccount>,
         desired: Desired,
         calls: &'a Calls<'a>,
         object: Arc<ConfidenceClientCredential>,
@@ -91,6 +92,7 @@ impl<'a> Run<'a> {
         Self {
             life,
             instance,
+            surroundings: Surroundings { is_account_gone: account.is_err(), ..AT_REST },
             account,
             desired,
             calls,
@@ -106,20 +108,27 @@ impl<'a> Run<'a> {
             newest: HashMap::new(),
             corrected: HashSet::new(),
             applied: None,
-            surroundings: AT_REST,
         }
     }
 }
 
 impl Run<'_> {
     /// Takes one step after the other until there is nothing to be done now.
-    pub(super) async fn to_the_end(&mut self) -> Result<End, Failure> {
+    pub(super) async fn run(&mut self) -> Result<End, Failure> {
         let mut last = None;
         for _ in 0..MAX_STEPS {
             let step = self.decide()?;
+            if writes_metadata(&step) && !self.is_whole {
+                // The decision is made again from what the API server has now.
+                self.flush().await?;
+                if !self.read_whole().await? {
+                    return Err(Failure::abandoned());
+                }
+                continue;
+            }
             if last.as_ref() == Some(&step) {
                 return Err(Failure::retry(
-                    Reason::Creating,
+                    self.under_way(),
                     "the last step did not change anything; it will be repeated",
                 ));
             }
@@ -129,7 +138,22 @@ impl Run<'_> {
             }
             last = Some(step);
         }
-        Err(Failure::retry(Reason::Creating, "there is more to do than one reconcile does; the operator goes on"))
+        Err(Failure::retry(self.under_way(), "there is more to do than one reconcile does; the operator goes on"))
+    }
+
+    /// The account, for a call.
+    pub(super) fn account(&self) -> Result<&Arc<Account>, Failure> {
+        self.account.as_ref().map_err(|error| error.clone().into())
+    }
+
+    /// What a resource is called that is on its way.
+    pub(super) fn under_way(&self) -> Reason {
+        if self.object.metadata.deletion_timestamp.is_some() { Reason::Deleting } else { Reason::Creating }
+    }
+
+    /// Checked before each write to the API server: a replica that may have lost the lease writes nothing.
+    pub(super) fn may_write(&self) -> Result<(), Failure> {
+        if self.life.guard.may_write() { Ok(()) } else { Err(Failure::abandoned()) }
     }
 
     fn decide(&mut self) -> Result<Step, Failure> {
@@ -137,6 +161,9 @@ impl Run<'_> {
         let clock = self.life.memories.clock();
         let listing = self.listing_of(&resource);
         self.memory.see_attempt(resource.attempt, clock);
+        if self.server_time.is_some() {
+            self.memory.note_unresolved(&resource.records.unresolved);
+        }
         let facts = Facts {
             resource: &resource,
             secrets: &self.secrets,
@@ -222,12 +249,12 @@ impl Run<'_> {
         let recorded = self.resource()?.records.published;
         let Some(spec) = &self.object.spec.published_secret else { return Ok(()) };
         let read = wanted.read(&self.life.client, &spec.name, recorded.as_ref(), &*self);
-        let (current, value) = read.await.map_err(unreadable)?;
+        let (current, value) = read.await.map_err(|error| unreadable(&error))?;
         let mut values: HashMap<_, _> = named(&current).zip(value).into_iter().collect();
         let mut former = None;
         if let Some(recorded) = recorded.filter(|it| it.name != spec.name) {
             let read = wanted.read(&self.life.client, &recorded.name, Some(&recorded), &*self).await;
-            let (state, value) = read.map_err(unreadable)?;
+            let (state, value) = read.map_err(|error| unreadable(&error))?;
             values.extend(named(&state).zip(value));
             former = if let SecretState::Own(own) = state { Some(own) } else { None };
         }
@@ -261,7 +288,8 @@ impl Run<'_> {
 
     /// Reads the resource whole. Returns whether it is still there.
     pub(super) async fn read_whole(&mut self) -> Result<bool, Failure> {
-        let Some(object) = writes::read(&self.life.client, &self.object).await.map_err(unwritable)? else {
+        let Some(object) = writes::read(&self.life.client, &self.object).await.map_err(|error| unwritable(&error))?
+        else {
             return Ok(false);
         };
         self.status = object.status.clone().unwrap_or_default();
@@ -301,9 +329,9 @@ pub(super) fn until(time: Timestamp, now: Option<Timestamp>) -> Duration {
     Duration::try_from(time.duration_since(now)).unwrap_or_default()
 }
 
-fn unreadable(error: kube::Error) -> Failure {
-    let forbidden = matches!(&error, kube::Error::Api(status) if status.code == 403);
-    let message = format!("spec.publishedSecret: the Secret could not be read: {}", super::steps::words(&error));
+fn unreadable(error: &kube::Error) -> Failure {
+    let forbidden = matches!(error, kube::Error::Api(status) if status.code == 403);
+    let message = format!("spec.publishedSecret: the Secret could not be read: {}", super::steps::words(error));
     if forbidden {
         Failure::stalled(Reason::SecretUnreadable, format!("{message}; grant the operator's ServiceAccount get on it"))
     } else {
@@ -311,11 +339,16 @@ fn unreadable(error: kube::Error) -> Failure {
     }
 }
 
-pub(super) fn unwritable(error: kube::Error) -> Failure {
+pub(super) fn unwritable(error: &kube::Error) -> Failure {
     Failure::retry(
         Reason::Creating,
-        format!("the API server refused a write to the resource: {}", super::steps::words(&error)),
+        format!("the API server refused a write to the resource: {}", super::steps::words(error)),
     )
+}
+
+/// Whether a step replaces metadata, for which the resource is read whole before: the watch leaves out what others put there.
+fn writes_metadata(step: &Step) -> bool {
+    matches!(step, Step::AddFinalizer | Step::RemoveFinalizer(_) | Step::WriteAttempt { .. })
 }
 
 /// What a step is, for the log: nothing of what it carries.

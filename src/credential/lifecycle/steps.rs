@@ -38,8 +38,9 @@ impl Run<'_> {
             Step::Delete(evidence) => self.delete(evidence).await?,
             Step::DeleteSecret { name, version } => {
                 self.flush().await?;
+                self.may_write()?;
                 let deleted = published_secret::delete(&self.life.client, self.calls.key(), &name, &version).await;
-                deleted.map_err(unwritable)?;
+                deleted.map_err(|error| unwritable(&error))?;
                 self.read_secrets(false).await?;
             }
             Step::AddFinalizer => self.change(MetadataChange::AddFinalizer).await?,
@@ -49,7 +50,8 @@ impl Run<'_> {
                     Until::Clock(clock) => clock.saturating_sub(self.life.memories.clock()),
                     Until::Server(time) => until(time, self.server_time),
                 });
-                return Err(self.ended(waiting(reason, after)));
+                let failure = waiting(reason, self.under_way(), after);
+                return Err(self.ended(failure));
             }
             Step::Stall(reason) => return Err(self.ended(stalled(reason, &self.object))),
             Step::Rest { rotation, next_rotation, look_again } => {
@@ -69,7 +71,8 @@ impl Run<'_> {
             ListingState::Complete(listed) => Some(listed.began()),
             ListingState::None | ListingState::Forbidden => None,
         };
-        let listed = self.life.listings.newer(&self.account, &client, after, &self.calls.requester).await;
+        let account = std::sync::Arc::clone(self.account()?);
+        let listed = self.life.listings.newer(&account, &client, after, &self.calls.requester).await;
         self.listing = match listed {
             Ok(listed) => {
                 self.note_listing(&listed);
@@ -98,7 +101,7 @@ impl Run<'_> {
     }
 
     async fn get(&mut self, name: CredentialName) -> Result<(), Failure> {
-        let answer = match self.account.confidence.get(&name, &self.calls.requester).await {
+        let answer = match self.account()?.confidence.get(&name, &self.calls.requester).await {
             Ok(read) => {
                 self.server_time = read.date.or(self.server_time);
                 let is_returned = read.value.client_secret.is_some();
@@ -139,17 +142,12 @@ impl Run<'_> {
                 tracing::warn!(error = %status.message, "the API server refuses the Secret");
                 DryRun::Refused
             }
-            Err(error) => return Err(unwritable(error)),
+            Err(error) => return Err(unwritable(&error)),
         };
         Ok(())
     }
 
     async fn write_attempt(&mut self, attempt: Attempt, with_finalizer: bool) -> Result<(), Failure> {
-        self.flush().await?;
-        if !self.is_whole {
-            // The decision is made again from what the API server has now.
-            return self.reload().await;
-        }
         self.change(MetadataChange::Attempt { attempt, with_finalizer }).await?;
         self.memory.facts.attempt = Some(AttemptMemory {
             attempt,
@@ -162,18 +160,10 @@ impl Run<'_> {
     }
 
     async fn change(&mut self, change: MetadataChange) -> Result<(), Failure> {
-        self.flush().await?;
-        if !self.is_whole {
-            return self.reload().await;
-        }
-        let object = writes::change(&self.life.client, &self.object, change).await.map_err(unwritable)?;
-        self.object = std::sync::Arc::new(object);
+        self.may_write()?;
+        let object = writes::change(&self.life.client, &self.object, change).await;
+        self.object = std::sync::Arc::new(object.map_err(|error| unwritable(&error))?);
         Ok(())
-    }
-
-    async fn reload(&mut self) -> Result<(), Failure> {
-        let is_there = self.read_whole().await?;
-        if is_there { Ok(()) } else { Err(Failure::abandoned()) }
     }
 
     async fn create(
@@ -187,7 +177,7 @@ impl Run<'_> {
         let posted = self.life.memories.clock();
         self.memory.facts.last_change = Some(posted);
         self.memory.facts.dry_run = DryRun::NotDone;
-        let confidence = &self.account.confidence;
+        let confidence = &self.account()?.confidence;
         let answer = confidence.create(&resource.client, &new, &self.calls.requester, self.calls.still_wanted).await;
         let created = match answer {
             Ok(created) => created,
@@ -206,7 +196,7 @@ impl Run<'_> {
         let Some(name) = credential.name.clone() else {
             // Without its name nobody can find it but by its label.
             self.memory.set_outcome(AttemptOutcome::Unknown);
-            return Err(Failure::retry(Reason::Creating, "the answer to the creation names no credential"));
+            return Err(Failure::retry(self.under_way(), "the answer to the creation names no credential"));
         };
         self.memory.set_outcome(AttemptOutcome::Answered);
         let secret = credential.client_secret.take();
@@ -221,9 +211,9 @@ impl Run<'_> {
 
     /// What is created: the managed fields, the others as the replaced credential has them, and our labels.
     fn new_credential(&self, attempt: Attempt, owner: &str, replaces: Option<&CredentialName>) -> NewCredential {
-        let replaced = replaces.and_then(|name| self.credential(name));
+        let model = replaces.and_then(|name| self.credential(name));
         let is_own = |key: &String| key.starts_with(crate::api::OWN_LABEL_PREFIX);
-        let asked = self.desired.labels.clone().or_else(|| replaced.as_ref().map(|it| it.labels.clone()));
+        let asked = self.desired.labels.clone().or_else(|| model.as_ref().map(|it| it.labels.clone()));
         let mut labels: std::collections::BTreeMap<_, _> =
             asked.into_iter().flatten().filter(|(key, _)| !is_own(key)).collect();
         let key = self.calls.key();
@@ -232,9 +222,9 @@ impl Run<'_> {
         labels.insert(ATTEMPT_LABEL.to_owned(), attempt.to_string());
         NewCredential {
             display_name: self.desired.display_name.clone(),
-            environments: self.desired.environments.clone().or_else(|| Some(replaced.as_ref()?.environments.clone())),
+            environments: self.desired.environments.clone().or_else(|| Some(model.as_ref()?.environments.clone())),
             labels,
-            sdk_type: self.desired.sdk_type.clone().or_else(|| Some(replaced.as_ref()?.sdk_type.clone())),
+            sdk_type: self.desired.sdk_type.clone().or_else(|| Some(model.as_ref()?.sdk_type.clone())),
         }
     }
 
@@ -247,12 +237,14 @@ impl Run<'_> {
         };
         let Some(value) = value else {
             return Err(Failure::retry(
-                Reason::Creating,
+                self.under_way(),
                 "the secret to publish is not at hand; it will be read again",
             ));
         };
         let wanted = Wanted::new(&self.object, self.instance);
-        let written = wanted.apply(&self.life.client, &publication, &value, false).await.map_err(unpublished)?;
+        self.may_write()?;
+        let written =
+            wanted.apply(&self.life.client, &publication, &value, false).await.map_err(|error| unpublished(&error))?;
         let digest = self.life.cache.digest(secrecy::ExposeSecret::expose_secret(&value));
         self.memory.published = Some((name.clone(), digest));
         // Acknowledged: only now the only copy of a withheld secret may go.
@@ -269,10 +261,10 @@ impl Run<'_> {
 
     async fn correct(&mut self, name: CredentialName) -> Result<(), Failure> {
         let Some(credential) = self.credential(&name) else {
-            return Err(Failure::retry(Reason::Creating, "the credential is not at hand; it will be read again"));
+            return Err(Failure::retry(self.under_way(), "the credential is not at hand; it will be read again"));
         };
         let resolved = Resolved {
-            account: std::sync::Arc::clone(&self.account),
+            account: std::sync::Arc::clone(self.account()?),
             name: name.clone(),
             desired: self.desired.clone(),
             policy: self.policy(),
@@ -290,7 +282,7 @@ impl Run<'_> {
 
     async fn relabel(&mut self, name: CredentialName) -> Result<(), Failure> {
         let Some(credential) = self.credential(&name) else {
-            return Err(Failure::retry(Reason::Creating, "the credential is not at hand; it will be read again"));
+            return Err(Failure::retry(self.under_way(), "the credential is not at hand; it will be read again"));
         };
         let resource = self.resource()?;
         let key = self.calls.key();
@@ -298,7 +290,7 @@ impl Run<'_> {
         labels.insert(OWNER_LABEL.to_owned(), resource.owner.to_string());
         labels.insert(RESOURCE_LABEL.to_owned(), resource_label(&key.namespace, &key.name));
         let update = CredentialUpdate { labels: Some(labels), ..CredentialUpdate::nothing(credential.display_name) };
-        let confidence = &self.account.confidence;
+        let confidence = &self.account()?.confidence;
         let answer = confidence.update(&name, &update, &self.calls.requester, self.calls.still_wanted).await;
         let answer = answer.map_err(|error| self.ended(error.into()))?;
         self.memory.facts.fetched.retain(|fetched| fetched.name != name);
@@ -312,7 +304,7 @@ impl Run<'_> {
         let name = evidence.name().clone();
         self.memory.facts.last_change = Some(self.life.memories.clock());
         self.memory.facts.fetched.retain(|fetched| fetched.name != name);
-        let confidence = &self.account.confidence;
+        let confidence = &self.account()?.confidence;
         match confidence.delete(&name, &self.calls.requester, self.calls.still_wanted).await {
             Ok(answer) => self.server_time = answer.date.or(self.server_time),
             // The GET that follows confirms it.
@@ -324,12 +316,7 @@ impl Run<'_> {
     }
 
     async fn release(&mut self, reason: Option<ReleaseReason>) -> Result<Option<End>, Failure> {
-        if !self.is_whole {
-            self.reload().await?;
-            return Ok(None);
-        }
-        let object = writes::change(&self.life.client, &self.object, MetadataChange::RemoveFinalizer).await;
-        self.object = std::sync::Arc::new(object.map_err(unwritable)?);
+        self.change(MetadataChange::RemoveFinalizer).await?;
         if let Some(note) = reason.and_then(release_words) {
             self.warn("Released", note).await;
         }
@@ -345,14 +332,14 @@ impl Run<'_> {
         let resource = self.resource()?;
         let current = resource.records.name.as_ref().and_then(|name| self.credential(name));
         let Some(current) = current else {
-            return Err(Failure::retry(Reason::Creating, "the credential is not at hand; it will be read again"));
+            return Err(Failure::retry(self.under_way(), "the credential is not at hand; it will be read again"));
         };
         let applied = self.applied.take().unwrap_or_else(|| {
             let planned = self.plan(&current);
             Applied::observed(Observation::read(current), &planned, false, None)
         });
         let life = self.life(rotation, next_rotation, look_again)?;
-        Ok(End::Rest(life, applied))
+        Ok(End::Rest(Box::new(life), Box::new(applied)))
     }
 
     fn report_only(&mut self, step: &Step) -> Result<End, Failure> {
@@ -361,7 +348,8 @@ impl Run<'_> {
         {
             let planned = self.plan(&credential);
             let applied = Applied::observed(Observation::read(credential), &planned, true, None);
-            return Ok(End::Rest(self.life(RotationState::None, None, None)?, applied));
+            let life = self.life(RotationState::None, None, None)?;
+            return Ok(End::Rest(Box::new(life), Box::new(applied)));
         }
         Err(self.ended(would(step)))
     }
@@ -440,12 +428,12 @@ pub(super) fn words(error: &kube::Error) -> String {
     }
 }
 
-fn unpublished(error: kube::Error) -> Failure {
-    match &error {
+fn unpublished(error: &kube::Error) -> Failure {
+    match error {
         kube::Error::Api(status) if matches!(status.code, 403 | 422) => Failure::stalled(
             Reason::SecretUnwritable,
-            format!("spec.publishedSecret: the API server refuses the Secret: {}", words(&error)),
+            format!("spec.publishedSecret: the API server refuses the Secret: {}", words(error)),
         ),
-        _ => Failure::retry(Reason::Creating, format!("the Secret could not be written: {}", words(&error))),
+        _ => Failure::retry(Reason::Creating, format!("the Secret could not be written: {}", words(error))),
     }
 }

@@ -34,9 +34,12 @@ const KNOWLEDGE_LASTS: Duration = Duration::from_hours(1);
 /// Says which credentials of a listing anybody needs: what nobody manages is dropped with its page.
 pub(super) type Wanted = dyn Fn(&Account, &ClientCredential) -> bool + Send + Sync;
 
+/// The name of an account and the id of a client.
+type AccountClient = (Arc<str>, Box<str>);
+
 /// The listings of all accounts.
 pub(super) struct Listings {
-    clients: Mutex<HashMap<(Arc<str>, Box<str>), Arc<ClientListing>>>,
+    clients: Mutex<HashMap<AccountClient, Arc<ClientListing>>>,
     wanted: Box<Wanted>,
     progress: Progress,
     metrics: ControllerMetrics,
@@ -115,7 +118,7 @@ impl Listings {
         {
             return Ok(listing.clone().map(|listing| Shared { listing, is_reader: false }));
         }
-        let begun = Instant::now();
+        let read_at = Instant::now();
         let result = self.read(account, client, &shared, observations, requester).await;
         // The last one who waits takes it along.
         let keeps = waiting.count() > 1;
@@ -124,7 +127,7 @@ impl Listings {
             Err(ListError::Call(error)) if error.blocked().is_some() => (None, Some(error)),
             Err(_) => (None, None),
         };
-        latest.listing = keeps.then(|| (begun, listing.clone()));
+        latest.listing = keeps.then(|| (read_at, listing.clone()));
         failure
             .map_or_else(|| Ok(listing.map(|listing| Shared { listing, is_reader: true })), |error| Err(error.into()))
     }

@@ -15,10 +15,13 @@ const MIN_MISSING_TO_DISTRUST: usize = 5;
 /// So many checks in a row that lack the same are believed. A check comes at the interval, so a short hiccup is not.
 const CHECKS_UNTIL_BELIEVED: u32 = 3;
 
-/// How many checks in a row were not believed, by account and client.
+/// The names of an account and of a client.
+type AccountClient = (Arc<str>, Arc<str>);
+
+/// How many checks in a row were not believed.
 #[derive(Debug, Default)]
 pub(in crate::credential) struct Distrust {
-    checks: Mutex<HashMap<(Arc<str>, Arc<str>), u32>>,
+    checks: Mutex<HashMap<AccountClient, u32>>,
 }
 
 impl Distrust {
