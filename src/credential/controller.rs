@@ -4,17 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
-use k8s_openapi::api::core::v1::{Namespace, ObjectReference};
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::Client;
 use kube::runtime::controller::{Config, Controller as Executor};
 use kube::runtime::reflector::Store;
 use kube::runtime::reflector::store::Writer;
-use kube::{Api, Client};
 use tokio::sync::watch;
 
 use super::client_secret::SecretReader;
 use super::groups::Groups;
 use super::in_sync::InSync;
-use super::lifecycle::{Lifecycle, Memories};
+use super::lifecycle::{InstanceId, Lifecycle, Memories};
 use super::listing::Listings;
 use super::observations::ObservationCache;
 use super::observe::{ObserveMode, Observer};
@@ -94,8 +94,7 @@ pub struct Stopped {
 
 /// Runs until told to stop.
 pub async fn run(parts: Parts, settings: Settings, stop: watch::Receiver<bool>) -> Stopped {
-    let instance = instance_id(&parts.client, settings.instance_id.as_deref()).await;
-    let controller = Controller::new(parts, &settings, instance);
+    let controller = Controller::new(parts, &settings);
     controller.run(settings, stop).await
 }
 
@@ -120,7 +119,7 @@ struct Controller {
 }
 
 impl Controller {
-    fn new(parts: Parts, settings: &Settings, instance: Option<Arc<str>>) -> Self {
+    fn new(parts: Parts, settings: &Settings) -> Self {
         let Parts { client, accounts, guard, events, operator, statuses, metrics, progress, readiness, store } = parts;
         let slots = work_queue::Settings { slots: SLOTS, background_slots: BACKGROUND_SLOTS };
         let queue = WorkQueue::new(slots, settings.seed);
@@ -176,7 +175,7 @@ impl Controller {
         };
         let lifecycle = Lifecycle {
             client: client.clone(),
-            instance,
+            instance: InstanceId::new(settings.instance_id.as_deref()),
             statuses: Arc::clone(&statuses),
             cache: Arc::clone(&cache),
             versions: Arc::clone(&versions),
@@ -291,20 +290,6 @@ impl Controller {
             () = work => Stopped { is_clean: true },
             () = deadline => Stopped { is_clean: false },
             () = side_work => Stopped { is_clean: false },
-        }
-    }
-}
-
-/// What tells the credentials of this installation from those of another. Without it, resources in create mode stall.
-async fn instance_id(client: &Client, configured: Option<&str>) -> Option<Arc<str>> {
-    if let Some(configured) = configured {
-        return Some(configured.into());
-    }
-    match Api::<Namespace>::all(client.clone()).get_metadata("kube-system").await {
-        Ok(namespace) => namespace.metadata.uid.map(Into::into),
-        Err(error) => {
-            tracing::warn!(%error, "the namespace kube-system cannot be read, so nothing is created; grant get on it, or give --instance-id");
-            None
         }
     }
 }

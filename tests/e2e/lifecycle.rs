@@ -124,7 +124,7 @@ async fn requested_rotation_overlaps_until_old_is_silent() {
 #[tokio::test]
 async fn old_credential_in_use_stays() {
     let world = world(once()).await;
-    let _operator = operator(&world);
+    let operator = operator(&world);
     ask(&world, "stubborn", json!({})).await;
     let first = value(&published(&world, "stubborn").await);
     world.annotate("stubborn", ROTATE, "1").await;
@@ -135,7 +135,15 @@ async fn old_credential_in_use_stays() {
         world.until("stubborn", |it| condition(it, "Rotating").is_some_and(|(_, it)| it == "OldStillInUse")).await;
     assert_eq!(condition(&object, "Ready").unwrap().0, "True");
     assert_eq!(live(&world).len(), 2);
-    world.until_events("stubborn", &["OldStillInUse"]).await;
+    let events = async || world.event_reasons("stubborn").await;
+    eventually("an event", Deadline::default(), events, |it| it.contains(&"OldStillInUse".to_owned())).await;
+    let told = world.event_reasons("stubborn").await;
+    assert_eq!(
+        told,
+        ["Created", "Published", "Created", "Published", "OldStillInUse"],
+        "{}",
+        operator.lines().join("\n")
+    );
     // A person decides.
     let old = status(&object).rotation.unwrap().superseded[0].name.clone();
     world.annotate("stubborn", "iam.confidence.dev/retire", &old).await;

@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use tokio::time::Instant;
 
 use crate::confidence::name::CredentialName;
+use crate::confidence::wire::ClientCredential;
 use crate::credential::observations::Digest;
 use crate::engine::{Key, lock};
 use crate::plan::lifecycle::{Attempt, AttemptMemory, AttemptOutcome, DryRun, Memory, Unresolved};
@@ -26,6 +27,8 @@ pub(in crate::credential) struct Remembered {
     pub(super) uid: String,
     /// What the decision needs of it.
     pub(super) facts: Memory,
+    /// The credential of [`Memory::created`], without its secret.
+    pub(super) answer: Option<ClientCredential>,
     /// The secret that the answer to our POST returned, until a Secret with it is acknowledged or its deletion is confirmed.
     pub(super) held: Option<(CredentialName, SecretString)>,
     /// The value that this process published, by its keyed digest.
@@ -47,6 +50,11 @@ impl Memories {
     /// A time of this process's clock.
     pub(super) fn at(&self, instant: Instant) -> Duration {
         instant.saturating_duration_since(self.started)
+    }
+
+    /// The moment at which this process had run for so long.
+    pub(super) fn instant(&self, clock: Duration) -> Instant {
+        self.started + clock
     }
 
     /// What is remembered of a resource.
@@ -101,6 +109,12 @@ impl Remembered {
         let known = std::mem::take(&mut self.unresolved_since);
         let since = |it: &Unresolved| (it.attempt, known.get(&it.attempt).copied().unwrap_or(it.since));
         self.unresolved_since = unresolved.iter().map(since).collect();
+    }
+
+    /// The answer to the last POST is not needed any more.
+    pub(super) fn forget_answer(&mut self) {
+        self.facts.created = None;
+        self.answer = None;
     }
 
     /// Notes how the attempt went.

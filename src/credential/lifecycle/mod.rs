@@ -9,6 +9,7 @@
 //! Nothing is decided here. Whatever a step needs is in the facts, and whatever it changes is in the next ones; a crash between
 //! two steps leaves facts that lead on.
 
+mod instance;
 mod memory;
 mod published_secret;
 mod records;
@@ -31,11 +32,11 @@ use super::outcome::Failure;
 use super::{Calls, Statuses};
 use crate::account::{Account, NoAccount};
 use crate::api::ConfidenceClientCredential;
-use crate::api::conditions::Reason;
 use crate::engine::{EventRecorder, LeaseGuard, SecretVersions};
 use crate::plan::Desired;
 use crate::plan::lifecycle::Surroundings;
 
+pub(super) use self::instance::InstanceId;
 pub(super) use self::memory::Memories;
 pub(super) use self::report::Life;
 pub(super) use self::run::End;
@@ -43,8 +44,7 @@ pub(super) use self::run::End;
 /// What the lifecycle of created credentials uses.
 pub(super) struct Lifecycle {
     pub(super) client: Client,
-    /// Tells the credentials of this installation from those of another; none where it could not be read.
-    pub(super) instance: Option<Arc<str>>,
+    pub(super) instance: InstanceId,
     pub(super) statuses: Statuses,
     pub(super) cache: Arc<ObservationCache>,
     pub(super) versions: Arc<SecretVersions>,
@@ -64,18 +64,12 @@ impl Lifecycle {
         desired: Desired,
         calls: &Calls<'_>,
     ) -> Result<End, Failure> {
-        let Some(instance) = &self.instance else {
-            return Err(Failure::stalled(
-                Reason::InvalidSpec,
-                "spec.client: the operator does not know which installation it is, so it creates nothing; grant its \
-                 ServiceAccount get on the namespace kube-system, or start it with --instance-id",
-            ));
-        };
+        let instance = self.instance.get(&self.client).await?;
         let memory = self.memories.of(calls.key());
         let mut memory = memory.lock_owned().await;
         memory.begin(object.metadata.uid.as_deref().unwrap_or_default());
         let status = self.statuses.current(calls.key(), object);
-        let mut run = Run::new(self, instance, account, desired, calls, Arc::clone(object), status, memory);
+        let mut run = Run::new(self, &instance, account, desired, calls, Arc::clone(object), status, memory);
         if object.metadata.deletion_timestamp.is_some() {
             run.surroundings = self.surroundings(object, run.surroundings).await;
         }

@@ -28,9 +28,9 @@ pub(in crate::credential) struct Life {
 }
 
 impl Life {
-    /// Whether every check has to look closer than at what moved: superseded credentials are used, or a time comes.
+    /// Whether every check has to look closer than at what moved: superseded credentials may be used.
     pub(in crate::credential) fn needs_checks(&self) -> bool {
-        self.rotation != RotationState::None || self.look_again.is_some()
+        self.rotation != RotationState::None
     }
 
     /// Puts what is recorded into a status.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::OwnedMutexGuard;
+use tokio::time::Instant;
 
 use super::memory::Remembered;
 use super::published_secret::{KnownValues, Wanted};
@@ -240,7 +241,16 @@ impl Run<'_> {
             ListingState::Complete(listed) => listed.entry(name.credential()).map(|(credential, _)| credential.clone()),
             ListingState::None | ListingState::Forbidden => None,
         };
-        self.newest.get(name).cloned().or_else(listed)
+        let answered = || self.memory.answer.clone().filter(|answer| answer.name.as_ref() == Some(name));
+        self.newest.get(name).cloned().or_else(listed).or_else(answered)
+    }
+
+    /// When a credential was as it is now: when the listing showed it, or just now.
+    pub(super) fn observed_at(&self, credential: &ClientCredential) -> Instant {
+        let ListingState::Complete(listed) = &self.listing else { return Instant::now() };
+        let name = credential.name.as_ref().filter(|name| !self.newest.contains_key(name));
+        let entry = name.and_then(|name| listed.entry(name.credential()));
+        entry.map_or_else(Instant::now, |(_, at)| *at)
     }
 
     /// Reads the Secret that the spec names, and the one that the status names if it is another.

@@ -67,10 +67,12 @@ impl Run<'_> {
     async fn list(&mut self) -> Result<(), Failure> {
         let client = self.resource()?.client;
         // Another reconcile may have listed since; what began before our last change shows what is gone.
-        let after = match &self.listing {
+        let changed_at = self.memory.facts.last_change.map(|clock| self.life.memories.instant(clock));
+        let listed_at = match &self.listing {
             ListingState::Complete(listed) => Some(listed.began()),
             ListingState::None | ListingState::Forbidden => None,
         };
+        let after = changed_at.max(listed_at);
         let account = std::sync::Arc::clone(self.account()?);
         let listed = self.life.listings.newer(&account, &client, after, &self.calls.requester).await;
         self.listing = match listed {
@@ -96,7 +98,7 @@ impl Run<'_> {
         }
         let is_shown = |created: &Created| listed.entry(created.credential.name.credential()).is_some();
         if self.memory.facts.created.as_ref().is_some_and(|it| !it.holds_secret && is_shown(it)) {
-            self.memory.facts.created = None;
+            self.memory.forget_answer();
         }
     }
 
@@ -113,7 +115,7 @@ impl Run<'_> {
             Err(error) if error.cause() == Cause::NotFound => {
                 self.newest.remove(&name);
                 if self.memory.facts.created.as_ref().is_some_and(|it| it.credential.name == name) {
-                    self.memory.facts.created = None;
+                    self.memory.forget_answer();
                     self.memory.held = None;
                 }
                 Answer::NotFound
@@ -202,6 +204,7 @@ impl Run<'_> {
         let secret = credential.client_secret.take();
         let holds_secret = secret.is_some();
         self.memory.held = secret.map(|secret| (name.clone(), secret));
+        self.memory.answer = Some(credential.clone());
         self.newest.insert(name.clone(), credential);
         let fact = self.newest.get(&name).and_then(|it| self.fact_of(it));
         self.memory.facts.created = fact.map(|credential| Created { credential, holds_secret, posted });
@@ -334,6 +337,8 @@ impl Run<'_> {
         let Some(current) = current else {
             return Err(Failure::retry(self.under_way(), "the credential is not at hand; it will be read again"));
         };
+        let observed = Observation::read(current.clone());
+        self.life.cache.put(self.calls.key(), observed, self.observed_at(&current));
         let applied = self.applied.take().unwrap_or_else(|| {
             let planned = self.plan(&current);
             Applied::observed(Observation::read(current), &planned, false, None)

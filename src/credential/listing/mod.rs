@@ -6,7 +6,7 @@
 mod pages;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -59,6 +59,8 @@ struct ClientListing {
     waiting: AtomicUsize,
     /// Held by whoever reads the listing; holds the last one while somebody may share it.
     latest: tokio::sync::Mutex<Latest>,
+    /// Whether created credentials look at the listing by themselves: then the last one is kept for them.
+    is_kept: AtomicBool,
     known: Mutex<Known>,
 }
 
@@ -144,7 +146,7 @@ impl Listings {
         let mut latest = shared.latest.lock().await;
         let began = Instant::now();
         let listing = Arc::new(self.read(account, client, &shared, observations, requester).await?);
-        if shared.waiting.load(Ordering::Relaxed) > 0 {
+        if shared.waiting.load(Ordering::Relaxed) > 0 || shared.is_kept.load(Ordering::Relaxed) {
             latest.listing = Some((began, Some(Arc::clone(&listing))));
         }
         Ok(listing)
@@ -162,6 +164,7 @@ impl Listings {
         requester: &Requester,
     ) -> Result<Arc<Listing>, Error> {
         let shared = self.of(account, client);
+        shared.is_kept.store(true, Ordering::Relaxed);
         let mut latest = shared.latest.lock().await;
         if let Some((_, Some(listing))) = &latest.listing
             && after.is_none_or(|after| listing.began() > after)

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::distrust::Distrust;
@@ -106,7 +107,7 @@ impl Checker {
         if !self.queue.is_idle(key) && has_one {
             return;
         }
-        if self.in_sync.is_unchanged(key, credential) {
+        if self.in_sync.is_unchanged(key, credential) && !self.is_rotation_due(key) {
             self.cache.confirm(key, at);
             return;
         }
@@ -126,6 +127,13 @@ impl Checker {
         } else {
             self.queue.trigger(key, Trigger::Resync);
         }
+    }
+
+    /// Whether a reconcile may have to rotate a created credential: it decides by the time of the server.
+    fn is_rotation_due(&self, key: &Key) -> bool {
+        let object = self.objects.get(key);
+        let rotation = object.as_ref().and_then(|object| object.status.as_ref()?.rotation.as_ref());
+        rotation.and_then(|it| it.next_rotation_time).is_some_and(|due| due.0 <= Timestamp::now())
     }
 
     /// Hands resources to the work queue whose credentials a listing lacks, unless it lacks too many.
