@@ -83,6 +83,21 @@ fn stray_that_was_never_published_goes_at_once() {
     assert!(matches!(scene.step(), Step::Delete(_)));
 }
 
+/// A leader that was replaced may hold the secret of its stray, and publish it. That the annotation is gone changes nothing.
+#[test]
+fn young_stray_of_another_process_is_spared() {
+    let mut scene = Scene::published();
+    scene.resource.attempt = None;
+    scene.resource.records.superseded = vec![superseded("k9", SupersededReason::NeverPublished)];
+    let landed = |ago| Credential { create_time: Some(at(NOW - ago)), ..credential("k9", 9) };
+    scene.list(vec![credential("k1", 1), landed(79)]);
+    scene.fetch("k9", Answer::Found(landed(79), Disclosure::Withheld));
+    assert!(matches!(scene.step(), Step::Rest { look_again, .. } if look_again == Some(at(NOW + 1))));
+    scene.memory.fetched.clear();
+    scene.fetch("k9", Answer::Found(landed(80), Disclosure::Withheld));
+    assert!(matches!(scene.step(), Step::Delete(_)), "{:?}", scene.step());
+}
+
 /// A copy of our labels by another identity is none of ours: not recorded, not deleted, not counted.
 #[test]
 fn copied_labels_make_no_superseded_credential() {
