@@ -25,6 +25,10 @@ impl World {
         let is_outstanding = |sent| later(sent, wait.saturating_sub(TIMEOUT * 2)) > self.now;
         let outstanding = self.posts.iter().any(|post| post.lands.is_some() && is_outstanding(post.sent));
         self.require(!outstanding || self.lost_records, "1: two POSTs outstanding");
+        if matches!(reason, CreateReason::SecretLost | CreateReason::CredentialGone) {
+            let was_published = replaces.is_some() && replaces == self.last_published.as_ref();
+            self.require(!was_published || self.was_ever_touched, "7: a repair of what nobody touched");
+        }
         if reason == CreateReason::Rotated {
             let resource = self.resource.as_ref().unwrap_or_else(|| self.fail("a POST for no resource"));
             let current = replaces.and_then(|name| self.live.get(name));
@@ -36,12 +40,12 @@ impl World {
     }
 
     /// Invariant 5.
-    pub(super) fn judge_publication(&mut self, name: &CredentialName, value: u64) {
+    ///
+    /// A value that a person put into a Secret is carried into the next one as it is.
+    pub(super) fn judge_publication(&mut self, name: &CredentialName, source: ValueSource, value: u64) {
         let told = self.live.get(name).map(|stored| stored.secret);
-        self.require(
-            told.is_none() || told == Some(value) || self.was_touched,
-            "5: a value that is another credential's",
-        );
+        let may_be_edited = source == ValueSource::Published && self.was_touched;
+        self.require(told.is_none() || told == Some(value) || may_be_edited, "5: a value that is another credential's");
         self.last_published = Some(name.clone());
     }
 
@@ -56,16 +60,21 @@ impl World {
         let silent = super::super::resource().rotation.until_unused_for;
         let newest = later(self.now, Duration::ZERO).checked_sub(REPORT_DELAY + Duration::from_secs(5)).unwrap();
         let was_used = stored.last_use.is_some_and(|used| used < newest && later(used, silent) > self.now);
-        self.require(
-            !was_used || matches!(reason, RetireReason::AtMost | RetireReason::Requested),
-            "3: a DELETE of what is in use",
-        );
+        let at_most = self.resource.as_ref().and_then(|resource| resource.rotation.at_most);
+        let is_allowed = match reason {
+            RetireReason::AtMost => at_most.is_some(),
+            RetireReason::Requested => self.retire_requests.contains(name),
+            RetireReason::Unused | RetireReason::NeverPublished => !was_used,
+        };
+        self.require(is_allowed, "3: a DELETE of what is in use");
     }
 
     /// Invariant 8.
     pub(super) fn judge_end(&self, reason: Option<ReleaseReason>) {
         let may_stay = reason.is_some() || self.lost_records || self.posts.iter().any(|post| post.lands.is_some());
         self.require(may_stay || self.known().is_empty(), "8: the finalizer went before the credential");
+        let may_keep_secret = reason.is_some() || self.was_touched;
+        self.require(may_keep_secret || self.secrets.is_empty(), "8: the finalizer went before the Secret");
     }
 
     /// The live credentials of the operator that it can know of: one without labels that no record names is lost.

@@ -6,7 +6,10 @@ use super::world::{Stored, World, name};
 impl World {
     /// One act of an outsider.
     pub(super) fn meddle(&mut self) {
-        let act = self.rng.u8(..15);
+        let act = self.rng.u8(..16);
+        if self.acts & (1 << act) == 0 {
+            return;
+        }
         let secret = self.secrets.keys().next().cloned();
         let victim = self.secrets.values().next().map(|secret| secret.credential.clone());
         self.note(|_| format!("outsider {act}"));
@@ -27,12 +30,13 @@ impl World {
             (12, _, _) => self.change(|resource| resource.reports_only = !resource.reports_only),
             (13, _, _) => self.change(|resource| resource.is_suspended = !resource.is_suspended),
             (14, _, _) if self.rng.u8(..4) == 0 => self.change(|resource| resource.is_being_deleted = true),
+            (15, _, _) => self.retire_one(),
             _ => {}
         }
     }
 
     fn touch(&mut self, act: impl FnOnce(&mut Self)) {
-        self.was_touched = true;
+        (self.was_touched, self.was_ever_touched) = (true, true);
         // What the status does not say yet is as good as lost.
         self.lost_records |= self.resource.as_ref().is_some_and(|resource| resource.records.name.is_none());
         act(self);
@@ -87,6 +91,7 @@ impl World {
         let other =
             self.known().into_iter().map(|it| it.credential.name.clone()).find(|it| Some(it) != current.as_ref());
         self.change(|resource| resource.retire = resource.retire.take().or(other));
+        self.retire_requests.extend(self.resource.as_ref().and_then(|resource| resource.retire.clone()));
     }
 
     fn request_rotation(&mut self) {

@@ -56,6 +56,8 @@ pub(super) struct World {
     pub(super) clock: Duration,
     pub(super) tells: Tells,
     pub(super) keeps_labels: bool,
+    /// Which acts of outsiders happen in this world, a bit each: a few kinds make longer stories than all of them.
+    pub(super) acts: u16,
     pub(super) live: BTreeMap<CredentialName, Stored>,
     /// What a LIST that lags shows.
     pub(super) lagging: Vec<Credential>,
@@ -72,11 +74,18 @@ pub(super) struct World {
     next: u64,
     pub(super) is_calm: bool,
     pub(super) last_published: Option<CredentialName>,
+    /// Whether an outsider acted since the Secret worked last.
     pub(super) was_touched: bool,
+    /// Whether an outsider ever touched a Secret or a credential.
+    pub(super) was_ever_touched: bool,
     pub(super) lost_records: bool,
     pub(super) was_copied: bool,
     pub(super) is_request_open: bool,
+    /// The credentials that a person asked to retire.
+    pub(super) retire_requests: BTreeSet<CredentialName>,
     pub(super) is_traced: bool,
+    /// The kinds of steps that were carried out.
+    pub(super) carried_out: BTreeSet<String>,
     trace: Vec<String>,
 }
 
@@ -90,8 +99,10 @@ impl World {
         let tells = [Tells::Always, Tells::Once, Tells::Always, Tells::Once, Tells::Never][rng.usize(..5)];
         let mut resource = super::super::resource();
         resource.rotation.every = rng.bool().then(|| Duration::from_hours(48));
+        resource.rotation.at_most = (rng.u8(..4) == 0).then(|| Duration::from_hours(30));
         Self {
             keeps_labels: rng.u8(..10) > 0,
+            acts: if rng.u8(..4) == 0 { 0 } else { rng.u16(..) },
             rng,
             now: Timestamp::from_second(1_700_000_000).unwrap(),
             clock: Duration::from_secs(1),
@@ -110,10 +121,13 @@ impl World {
             is_calm: false,
             last_published: None,
             was_touched: false,
+            was_ever_touched: false,
             lost_records: false,
             was_copied: false,
             is_request_open: false,
+            retire_requests: BTreeSet::new(),
             is_traced: false,
+            carried_out: BTreeSet::new(),
             trace: Vec::new(),
         }
     }
