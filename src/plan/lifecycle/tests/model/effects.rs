@@ -162,6 +162,7 @@ impl Replica {
             value,
             is_ours: true,
         };
+        self.last_secret = Some(name.clone());
         world.secrets.insert(name, secret);
         if world.strikes(8) {
             return false;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::super::*;
-use super::world::{REPORT_DELAY, Stored, TIMEOUT, World};
+use super::world::{REPORT_DELAY, SecretObject, Stored, TIMEOUT, World};
 use crate::confidence::name::CredentialName;
 
 impl World {
@@ -27,7 +27,8 @@ impl World {
         self.require(!outstanding || self.lost_records, "1: two POSTs outstanding");
         if matches!(reason, CreateReason::SecretLost | CreateReason::CredentialGone) {
             let was_published = replaces.is_some() && replaces == self.last_published.as_ref();
-            self.require(!was_published || self.was_ever_touched, "7: a repair of what nobody touched");
+            let may_be_lost = self.was_ever_touched || self.has_hidden_secret();
+            self.require(!was_published || may_be_lost, "7: a repair of what nobody touched");
         }
         if reason == CreateReason::Rotated {
             let resource = self.resource.as_ref().unwrap_or_else(|| self.fail("a POST for no resource"));
@@ -55,7 +56,7 @@ impl World {
         let Some(stored) = self.live.get(name) else { return };
         self.require(stored.is_operators || self.is_confused(), "3: a DELETE of what no POST of ours created");
         let Grounds::Retired(reason) = evidence.grounds() else { return };
-        let is_published = self.secrets.values().any(|secret| secret.credential == *name);
+        let is_published = self.secrets_in_reach().any(|secret| secret.credential == *name);
         self.require(!is_published || self.was_touched, "3: a DELETE of what the Secret names");
         let silent = super::super::resource().rotation.until_unused_for;
         let newest = later(self.now, Duration::ZERO).checked_sub(REPORT_DELAY + Duration::from_secs(5)).unwrap();
@@ -74,7 +75,24 @@ impl World {
         let may_stay = reason.is_some() || self.lost_records || self.posts.iter().any(|post| post.lands.is_some());
         self.require(may_stay || self.known().is_empty(), "8: the finalizer went before the credential");
         let may_keep_secret = reason.is_some() || self.was_touched;
-        self.require(may_keep_secret || self.secrets.is_empty(), "8: the finalizer went before the Secret");
+        self.require(
+            may_keep_secret || self.secrets_in_reach().next().is_none(),
+            "8: the finalizer went before the Secret",
+        );
+    }
+
+    /// The Secrets that can be found again after a crash. Without a watch that is not the one whose name was changed in the
+    /// spec between its write and that of the status.
+    pub(super) fn secrets_in_reach(&self) -> impl Iterator<Item = &SecretObject> {
+        let resource = self.resource.as_ref();
+        let recorded = resource.and_then(|resource| resource.records.published.as_ref()).map(|it| &it.name);
+        let asked_for = resource.map(|resource| &resource.secret_name);
+        let is_in_reach = move |name| self.shows_all_secrets || asked_for == Some(name) || recorded == Some(name);
+        self.secrets.iter().filter(move |(name, _)| is_in_reach(name)).map(|(_, secret)| secret)
+    }
+
+    fn has_hidden_secret(&self) -> bool {
+        self.secrets_in_reach().count() < self.secrets.len()
     }
 
     /// The live credentials of the operator that it can know of: one without labels that no record names is lost.

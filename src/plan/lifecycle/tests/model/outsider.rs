@@ -7,7 +7,7 @@ impl World {
     /// One act of an outsider.
     pub(super) fn meddle(&mut self) {
         let act = self.rng.u8(..16);
-        if self.acts & (1 << act) == 0 {
+        if self.acts & (1 << act) == 0 || self.may_hide_a_secret(act) {
             return;
         }
         let secret = self.secrets.keys().next().cloned();
@@ -33,6 +33,14 @@ impl World {
             (15, _, _) => self.retire_one(),
             _ => {}
         }
+    }
+
+    /// Whether afterwards no record would name a Secret. Without a watch that is the end of the story: it is not found again.
+    fn may_hide_a_secret(&self, act: u8) -> bool {
+        let resource = self.resource.as_ref();
+        let recorded = resource.and_then(|resource| resource.records.published.as_ref()).map(|it| &it.name);
+        let is_recorded = self.secrets.is_empty() || recorded == resource.map(|resource| &resource.secret_name);
+        !self.shows_all_secrets && (matches!(act, 3 | 7) || act == 11 && !is_recorded)
     }
 
     fn touch(&mut self, act: impl FnOnce(&mut Self)) {

@@ -56,6 +56,8 @@ pub(super) struct World {
     pub(super) clock: Duration,
     pub(super) tells: Tells,
     pub(super) keeps_labels: bool,
+    /// Whether replicas find Secrets of ours that no record names, by a watch.
+    pub(super) shows_all_secrets: bool,
     /// Which acts of outsiders happen in this world, a bit each: a few kinds make longer stories than all of them.
     pub(super) acts: u16,
     pub(super) live: BTreeMap<CredentialName, Stored>,
@@ -102,6 +104,7 @@ impl World {
         resource.rotation.at_most = (rng.u8(..4) == 0).then(|| Duration::from_hours(30));
         Self {
             keeps_labels: rng.u8(..10) > 0,
+            shows_all_secrets: rng.bool(),
             acts: if rng.u8(..4) == 0 { 0 } else { rng.u16(..) },
             rng,
             now: Timestamp::from_second(1_700_000_000).unwrap(),
@@ -166,7 +169,8 @@ impl World {
     }
 
     fn use_secrets(&mut self) {
-        let published = self.secrets.values().next().map(|secret| secret.value);
+        let asked_for = self.resource.as_ref().and_then(|resource| self.secrets.get(&resource.secret_name));
+        let published = asked_for.or_else(|| self.secrets.values().next()).map(|secret| secret.value);
         for pod in 0..self.pods.len() {
             if self.is_calm || self.rng.u8(..4) == 0 {
                 self.pods[pod] = published.unwrap_or(self.pods[pod]);
