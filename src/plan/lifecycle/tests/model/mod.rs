@@ -2,6 +2,7 @@
 
 mod effects;
 mod judge;
+mod judging;
 mod outsider;
 mod replica;
 mod world;
