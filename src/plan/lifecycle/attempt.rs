@@ -12,7 +12,7 @@ use super::view::Ownership;
 use super::{Surroundings, later, records};
 
 /// What a wait for a lost answer allows beyond two request timeouts: one from the annotation to the POST, one for the POST.
-const LANDING_MARGIN: Duration = Duration::from_secs(60);
+const LANDING_MARGIN: Duration = Duration::from_mins(1);
 /// How many complete LISTs have to miss the credential.
 const MIN_LISTS: u32 = 2;
 

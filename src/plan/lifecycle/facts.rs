@@ -32,6 +32,7 @@ pub struct Facts<'a> {
 
 /// The resource: what is asked for, and the records in its annotations and status.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a field of the object by itself")]
 pub struct Resource {
     /// The uid.
     pub uid: String,

@@ -63,7 +63,7 @@ fn deletion_records_what_was_just_created() {
 /// Nothing may be deleted, or nothing can be: no call, no wait.
 #[test]
 fn release_makes_no_call() {
-    let cases: [(fn(&mut Scene), ReleaseReason); 6] = [
+    let cases: [(Change, ReleaseReason); 6] = [
         (|scene| scene.resource.deletes_credential = false, ReleaseReason::Kept),
         (|scene| scene.resource.reports_only = true, ReleaseReason::Kept),
         (|scene| scene.resource.is_suspended = true, ReleaseReason::Kept),

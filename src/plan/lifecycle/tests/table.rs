@@ -134,7 +134,7 @@ fn attempt_that_is_not_stored_sends_nothing() {
     scene.remember(1, AttemptOutcome::NotSent, CLOCK.as_secs());
     scene.list(Vec::new());
     scene.resource.has_finalizer = true;
-    scene.memory.attempt.as_mut().unwrap().since = CLOCK - Duration::from_secs(1);
+    scene.memory.attempt.as_mut().unwrap().since = CLOCK.saturating_sub(Duration::from_secs(1));
     assert!(matches!(scene.step(), Step::Create { .. }), "{:?}", scene.step());
     scene.resource.attempt = None;
     assert!(matches!(scene.step(), Step::WriteAttempt { .. }), "{:?}", scene.step());

@@ -17,7 +17,7 @@ impl World {
             (0, Some(secret), _) => self.touch(|world| drop(world.secrets.remove(&secret))),
             (1, Some(secret), _) => self.touch(|world| world.edit_secret(&secret)),
             (2, Some(secret), _) if self.serves() => {
-                self.backup = Some((secret.clone(), self.secrets[&secret].clone()))
+                self.backup = Some((secret.clone(), self.secrets[&secret].clone()));
             }
             (3, _, _) => self.touch(World::restore_secret),
             (4, _, Some(victim)) => self.touch(|world| drop(world.live.remove(&victim))),

@@ -50,6 +50,7 @@ pub(super) struct SecretObject {
     pub(super) is_ours: bool,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each tells one thing that happened")]
 pub(super) struct World {
     pub(super) rng: Rng,
     pub(super) now: Timestamp,
