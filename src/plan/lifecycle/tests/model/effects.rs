@@ -191,6 +191,7 @@ impl Replica {
         let Some(stored) = world.live.get_mut(name) else { return true };
         assert!(stored.is_operators || is_confused, "labels put on a credential of somebody else");
         stored.credential.owner = Some(super::super::resource().owner);
+        stored.was_relabelled = true;
         false
     }
 

@@ -84,7 +84,10 @@ impl World {
             last_seen_time: None,
             ..original.credential
         };
-        self.live.insert(name(id), Stored { credential, secret: 2000 + id, last_use: None, is_operators: false });
+        self.live.insert(
+            name(id),
+            Stored { credential, secret: 2000 + id, last_use: None, is_operators: false, was_relabelled: false },
+        );
     }
 
     fn lose(&mut self, what: impl FnOnce(&mut Resource)) {

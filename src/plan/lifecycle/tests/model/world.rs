@@ -29,6 +29,8 @@ pub(super) struct Stored {
     pub(super) last_use: Option<Timestamp>,
     /// Whether a POST of the operator made it.
     pub(super) is_operators: bool,
+    /// Whether an outsider took its labels off and the operator put them back.
+    pub(super) was_relabelled: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -207,7 +209,8 @@ impl World {
             last_seen_time: None,
             is_in_sync: true,
         };
-        let stored = Stored { credential, secret: 1000 + id, last_use: None, is_operators: true };
+        let stored =
+            Stored { credential, secret: 1000 + id, last_use: None, is_operators: true, was_relabelled: false };
         self.live.insert(name(id), stored);
         name(id)
     }
