@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::facts::{AttemptMemory, AttemptOutcome, Facts, Listing};
+use super::facts::{AttemptMemory, AttemptOutcome, Credential, Facts, Listing};
 use super::labels::Attempt;
+use super::records::{Superseded, SupersededReason};
 use super::step::{Step, Until, WaitReason};
 use super::view::Ownership;
-use super::{Surroundings, records};
+use super::{Surroundings, later, records};
 
 /// What a wait for a lost answer allows beyond two request timeouts: one from the annotation to the POST, one for the POST.
-const LANDING_MARGIN: Duration = Duration::from_secs(60);
+const LANDING_MARGIN: Duration = Duration::from_mins(1);
 /// How many complete LISTs have to miss the credential.
 const MIN_LISTS: u32 = 2;
 
@@ -63,6 +64,23 @@ pub(super) fn sendable(facts: &Facts<'_>) -> Option<Attempt> {
     let is_for_this_spec = known.generation == Some(facts.resource.generation);
     let is_young = facts.clock <= known.since + facts.surroundings.request_timeout;
     (known.outcome == AttemptOutcome::NotSent && is_for_this_spec && is_young).then_some(known.attempt)
+}
+
+/// Until when another process may publish a stray, whose POST it sent and whose secret it holds; none for one of this
+/// process, and for one without labels, which the process that got the answer recorded itself.
+///
+/// Invariant: a stray of another process is deleted only after this time, and its secret is published only before, or after
+/// a GET. So a Secret never names a credential that was deleted as a stray. The annotation does not count, because people
+/// can remove it. `young_stray_of_another_process_is_spared` tests it.
+pub(super) fn may_be_published_until(
+    facts: &Facts<'_>,
+    superseded: &Superseded,
+    credential: &Credential,
+) -> Option<Timestamp> {
+    let is_begun_here = |attempt| memory(facts, attempt).is_some_and(|known| known.generation.is_some());
+    let is_known = credential.attempt.is_some_and(is_begun_here) || superseded.why == SupersededReason::LabelsNotKept;
+    let created = credential.create_time.filter(|_| !is_known)?;
+    Some(later(created, outcome_wait(facts.surroundings)))
 }
 
 /// Whether so much time went by since a POST that another process may have deleted what it created.

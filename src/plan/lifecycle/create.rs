@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::facts::{Answer, Created, Credential, Disclosure, DryRun, Facts, Listing};
 use super::labels::Attempt;
 use super::records::{Superseded, SupersededReason};
-use super::secret::{SecretState, Value};
+use super::secret::{OwnSecret, SecretState, Value};
 use super::step::{CreateReason, GetPurpose, Publication, Step, Until, ValueSource, WaitReason};
 use super::view::{Ownership, View};
 use super::{StallReason, attempt, evidence, later, records, retire};
@@ -18,7 +18,7 @@ pub const MAX_LIVE_TO_CREATE: usize = 2;
 /// How many live credentials a resource may ever have, with those that may still land.
 pub const MAX_LIVE: usize = 5;
 /// How old a credential has to be for a repair to replace it: bounds a loop of repairs.
-const MIN_AGE_TO_REPLACE: Duration = Duration::from_secs(60);
+const MIN_AGE_TO_REPLACE: Duration = Duration::from_mins(1);
 
 /// The next step towards a new credential. Nothing is current, or the current one is being rotated.
 pub(super) fn next(facts: &Facts<'_>, now: Timestamp, reason: CreateReason, replaces: Option<CredentialName>) -> Step {
@@ -104,9 +104,9 @@ pub(super) fn settle(facts: &Facts<'_>, now: Timestamp) -> Option<Step> {
     let created = facts.memory.created.as_ref()?;
     let name = &created.credential.name;
     let is_older = created.credential.attempt.is_some_and(|attempt| facts.published_number() > Some(attempt.number));
-    let is_settled = facts.published().is_some_and(|secret| {
-        secret.credential.as_ref() == Some(name) && (secret.value == Value::AsWritten || !created.holds_secret)
-    });
+    let is_its = |secret: &OwnSecret| secret.credential.as_ref() == Some(name) && secret.value == Value::AsWritten;
+    let is_handed_over = !created.holds_secret && facts.is_published(name);
+    let is_settled = is_handed_over || facts.published().is_some_and(is_its);
     if is_settled || is_older || facts.is_superseded(name) || facts.is_gone(name) {
         return None;
     }

@@ -32,6 +32,7 @@ pub struct Facts<'a> {
 
 /// The resource: what is asked for, and the records in its annotations and status.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a field of the object by itself")]
 pub struct Resource {
     /// The uid.
     pub uid: String,
@@ -85,7 +86,9 @@ pub struct Rotation {
 pub struct Secrets {
     /// The one that the spec names.
     pub current: SecretState,
-    /// Another one that carries our owner annotation: the one that the status names, or that the watch shows.
+    /// Another one that carries our owner annotation: the one that the status names, else the one that this process wrote
+    /// last, else one that a watch shows. Without the second, a name that is changed between the POST and the status hides
+    /// the Secret that was just written.
     pub former: Option<OwnSecret>,
     /// Whether both were read from the API server after the newest entry of [`Memory::fetched`].
     pub is_fresh: bool,

@@ -87,7 +87,8 @@ impl FromStr for Attempt {
 /// The first digits of the SHA-256 of a text.
 fn hex_digest(text: &str, digits: usize) -> String {
     let digest = Sha256::digest(text.as_bytes());
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let nibbles = digest.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    let hex: String = nibbles.filter_map(|nibble| char::from_digit(nibble.into(), 16)).collect();
     shortened(hex, digits)
 }
 

@@ -106,6 +106,7 @@ fn finalizer(resource: &Resource) -> Option<Step> {
 }
 
 /// What there is to go on with.
+#[expect(clippy::large_enum_variant, reason = "it lives for one call")]
 enum Found<'a> {
     /// The published Secret names it, the value is in place, and it exists.
     InUse(Current<'a>),

@@ -205,8 +205,8 @@ fn strays<'a>(facts: &Facts<'a>) -> Vec<&'a Credential> {
 
 /// Whether a POST of ours created a credential that carries our label, which anybody can copy.
 ///
-/// A record that names it says so, or the person who asks for it to be retired. Else the creator tells, which covers a lost status and a POST that a proxy repeated;
-/// where the server names no creator, an attempt of ours does.
+/// A record that names it says so, or the person who asks for it to be retired. Else the creator tells, which covers a lost
+/// status and a POST that a proxy repeated; where the server names no creator, an attempt of ours does.
 pub(super) fn is_created_by_us(facts: &Facts<'_>, credential: &Credential) -> bool {
     let records = &facts.resource.records;
     let name = &credential.name;

@@ -7,7 +7,7 @@ use super::facts::{Credential, Facts, Rotation};
 use super::records::{Current, Superseded, SupersededReason};
 use super::step::GetPurpose;
 use super::view::{Ownership, View};
-use super::{RotationState, Step, later};
+use super::{RotationState, Step, attempt, later};
 
 /// What is known of the use of a superseded credential.
 #[derive(Clone, Copy, Debug)]
@@ -105,7 +105,10 @@ fn judge(
         return Verdict::Retire(RetireReason::Requested);
     }
     if !is_published && credential.last_seen_time.is_none() {
-        return Verdict::Retire(RetireReason::NeverPublished);
+        return match attempt::may_be_published_until(facts, superseded, credential) {
+            Some(until) if now < until => Verdict::Overlap(until),
+            _ => Verdict::Retire(RetireReason::NeverPublished),
+        };
     }
     let published_at = current.and_then(|current| current.secret.published_at).unwrap_or(superseded.since);
     let usage = Usage {

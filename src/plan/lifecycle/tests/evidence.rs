@@ -16,7 +16,7 @@ fn is_proven(scene: &Scene) -> bool {
 #[test]
 fn evidence_needs_each_proof() {
     assert!(is_proven(&proven()));
-    let breaks: [(&str, fn(&mut Scene)); 6] = [
+    let breaks: [(&str, Change); 6] = [
         ("no GET", |scene| scene.memory.fetched.clear()),
         ("a GET of another one since", |scene| scene.fetch("k2", Answer::NotFound)),
         ("a GET that shows no label", |scene| {

@@ -60,6 +60,9 @@ struct Scene {
     surroundings: Surroundings,
 }
 
+/// A change of a scene that a case makes.
+type Change = fn(&mut Scene);
+
 /// Seconds after a fixed time of the server.
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + seconds).unwrap()

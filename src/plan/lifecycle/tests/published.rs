@@ -74,6 +74,18 @@ fn renamed_secret_is_written_before_the_old_goes() {
     assert!(matches!(scene.step(), Step::Record { records, .. } if records.published.as_ref().unwrap().name == "s-1"));
 }
 
+/// A copy stands under the new name, and the secret that was just published under the former one is not held any more.
+#[test]
+fn credential_of_former_secret_is_not_given_back() {
+    let mut scene = Scene::published();
+    scene.remember(2, AttemptOutcome::Answered, 999);
+    scene.secrets.former = Some(OwnSecret { name: "s-1".to_owned(), ..own_secret("k2", 2) });
+    scene.memory.created = Some(Created { credential: credential("k2", 2), holds_secret: false, posted: CLOCK });
+    scene.list(vec![credential("k1", 1), credential("k2", 2)]);
+    scene.fetch("k2", Answer::Found(credential("k2", 2), Disclosure::Withheld));
+    assert!(!matches!(scene.step(), Step::Record { stall: Some(_), .. } | Step::Delete(_)), "{:?}", scene.step());
+}
+
 /// Keys, labels or annotations differ from the spec: the value stays.
 #[test]
 fn secret_out_of_shape_is_written_again() {

@@ -47,10 +47,23 @@ fn deletion_waits_for_an_outstanding_attempt() {
     assert!(matches!(scene.step(), Step::Wait { reason: WaitReason::AttemptOutstanding, .. }));
 }
 
+/// The answer to the last POST came, and then the resource was deleted: only the memory names that credential.
+#[test]
+fn deletion_records_what_was_just_created() {
+    let mut scene = removed(Scene::new());
+    scene.remember(1, AttemptOutcome::Answered, 999);
+    scene.memory.created = Some(Created { credential: credential("k1", 1), holds_secret: true, posted: CLOCK });
+    let Step::Record { records, .. } = scene.step() else { panic!("{:?}", scene.step()) };
+    assert_eq!(
+        records.superseded,
+        [Superseded { since: at(NOW), ..superseded("k1", SupersededReason::NeverPublished) }]
+    );
+}
+
 /// Nothing may be deleted, or nothing can be: no call, no wait.
 #[test]
 fn release_makes_no_call() {
-    let cases: [(fn(&mut Scene), ReleaseReason); 6] = [
+    let cases: [(Change, ReleaseReason); 6] = [
         (|scene| scene.resource.deletes_credential = false, ReleaseReason::Kept),
         (|scene| scene.resource.reports_only = true, ReleaseReason::Kept),
         (|scene| scene.resource.is_suspended = true, ReleaseReason::Kept),

@@ -61,6 +61,18 @@ fn fresh_get_overrules_the_list() {
     );
 }
 
+/// The LIST says that the stray was never used; the GET, that it was: somebody has its secret.
+#[test]
+fn stray_that_a_get_shows_used_stays() {
+    let mut scene = Scene::published();
+    scene.resource.records.superseded =
+        vec![Superseded { since: at(NOW), ..superseded("k9", SupersededReason::NeverPublished) }];
+    scene.list(vec![credential("k1", 1), credential("k9", 9)]);
+    let used = Credential { last_seen_time: Some(at(NOW - 5)), ..credential("k9", 9) };
+    scene.fetch("k9", Answer::Found(used, Disclosure::Withheld));
+    assert!(matches!(scene.step(), Step::Rest { .. }), "{:?}", scene.step());
+}
+
 /// The annotation `retire` ends an overlap by a person's word.
 #[test]
 fn retire_annotation_deletes_what_is_in_use() {
@@ -81,6 +93,21 @@ fn stray_that_was_never_published_goes_at_once() {
     scene.list(vec![credential("k1", 1), credential("k9", 9)]);
     scene.fetch("k9", Answer::Found(credential("k9", 9), Disclosure::Withheld));
     assert!(matches!(scene.step(), Step::Delete(_)));
+}
+
+/// A leader that was replaced may hold the secret of its stray, and publish it. That the annotation is gone changes nothing.
+#[test]
+fn young_stray_of_another_process_is_spared() {
+    let mut scene = Scene::published();
+    scene.resource.attempt = None;
+    scene.resource.records.superseded = vec![superseded("k9", SupersededReason::NeverPublished)];
+    let landed = |ago| Credential { create_time: Some(at(NOW - ago)), ..credential("k9", 9) };
+    scene.list(vec![credential("k1", 1), landed(79)]);
+    scene.fetch("k9", Answer::Found(landed(79), Disclosure::Withheld));
+    assert!(matches!(scene.step(), Step::Rest { look_again, .. } if look_again == Some(at(NOW + 1))));
+    scene.memory.fetched.clear();
+    scene.fetch("k9", Answer::Found(landed(80), Disclosure::Withheld));
+    assert!(matches!(scene.step(), Step::Delete(_)), "{:?}", scene.step());
 }
 
 /// A copy of our labels by another identity is none of ours: not recorded, not deleted, not counted.
@@ -117,6 +144,19 @@ fn too_many_live_credentials_stall_the_resource() {
         scene.fetch("k1", Answer::Found(credential("k1", 1), Disclosure::Withheld));
         assert_eq!(scene.step() == Step::Stall(StallReason::TooManyLive), is_stalled, "{:?}", scene.step());
     }
+}
+
+/// An attempt that was given up may still land, so it takes a place below the cap.
+#[test]
+fn unresolved_attempts_count_towards_the_cap() {
+    let mut scene = Scene::published();
+    scene.secrets.current = SecretState::Absent;
+    scene.fetch("k1", Answer::Found(credential("k1", 1), Disclosure::Withheld));
+    let unresolved = |number| Unresolved { attempt: attempt(number), since: at(NOW) };
+    scene.resource.records.unresolved = (2..=4).map(unresolved).collect();
+    assert!(matches!(scene.step(), Step::WriteAttempt { .. }), "{:?}", scene.step());
+    scene.resource.records.unresolved = (2..=5).map(unresolved).collect();
+    assert_eq!(scene.step(), Step::Stall(StallReason::TooManyLive));
 }
 
 /// A repair waits for the first minute of what it replaces; a first create and a rotation do not.

@@ -115,6 +115,31 @@ fn lost_answer_is_waited_out() {
     assert_eq!(scene.step(), Step::WriteAttempt { attempt: next, with_finalizer: false });
 }
 
+/// Row 7: a LIST that began before the end of the wait may have missed the credential.
+#[test]
+fn list_before_the_waits_end_is_repeated() {
+    let mut scene = Scene::new();
+    scene.resource.has_finalizer = true;
+    scene.remember(1, AttemptOutcome::Unknown, 900);
+    scene.listing = Listing::Complete { began: Duration::from_secs(900 + 79), credentials: Vec::new() };
+    assert_eq!(scene.step(), Step::List);
+    scene.listing = Listing::Complete { began: Duration::from_secs(900 + 80), credentials: Vec::new() };
+    assert!(matches!(scene.step(), Step::Record { .. }), "{:?}", scene.step());
+}
+
+/// Somebody removed the annotation: another process could send its POST too.
+#[test]
+fn attempt_that_is_not_stored_sends_nothing() {
+    let mut scene = Scene::new();
+    scene.remember(1, AttemptOutcome::NotSent, CLOCK.as_secs());
+    scene.list(Vec::new());
+    scene.resource.has_finalizer = true;
+    scene.memory.attempt.as_mut().unwrap().since = CLOCK.saturating_sub(Duration::from_secs(1));
+    assert!(matches!(scene.step(), Step::Create { .. }), "{:?}", scene.step());
+    scene.resource.attempt = None;
+    assert!(matches!(scene.step(), Step::WriteAttempt { .. }), "{:?}", scene.step());
+}
+
 /// Row 7: it turns up in a LIST, and is published at once.
 #[test]
 fn lost_answer_that_turns_up_is_published() {
@@ -160,6 +185,34 @@ fn rotation_is_created_when_due() {
     assert!(matches!(scene.step(), Step::Rest { .. }));
 }
 
+/// No time of ours counts: a status or a Secret that is lost, restored or written anew moves no rotation.
+#[test]
+fn rotation_goes_by_the_servers_create_time() {
+    let every = Some(Duration::from_secs(500_000));
+    for (created, ours, is_due) in [(NOW - 5, 0, false), (0, NOW - 5, true)] {
+        let mut scene = Scene::published();
+        scene.resource.rotation.every = every;
+        scene.secret().published_at = Some(at(ours));
+        scene.resource.records.published.as_mut().unwrap().published_at = at(ours);
+        scene.resource.records.create_time = Some(at(created));
+        let server = Credential { create_time: Some(at(created)), ..credential("k1", 1) };
+        scene.list(vec![server.clone()]);
+        assert_eq!(matches!(scene.step(), Step::WriteAttempt { .. }), is_due, "{:?}", scene.step());
+        let due = rotation_due(&scene.resource, &server);
+        scene.resource.records.create_time = Some(at(ours));
+        assert_eq!(rotation_due(&scene.resource, &server), due);
+    }
+}
+
+/// A credential that names no createTime has no schedule, whatever the status says.
+#[test]
+fn status_time_rotates_no_undated_credential() {
+    let mut scene = Scene::published();
+    scene.resource.rotation.every = Some(Duration::from_secs(500_000));
+    scene.list(vec![Credential { create_time: None, ..credential("k1", 1) }]);
+    assert!(matches!(scene.step(), Step::Rest { next_rotation: None, .. }), "{:?}", scene.step());
+}
+
 /// A lost status rotates nothing: the annotation that is there counts as handled.
 #[test]
 fn lost_status_takes_the_request_as_handled() {
@@ -170,6 +223,15 @@ fn lost_status_takes_the_request_as_handled() {
     assert_eq!(records.last_handled_rotate_at.as_deref(), Some("old"));
     scene.resource.records = records;
     assert!(matches!(scene.step(), Step::Rest { .. }));
+}
+
+/// The new credential takes the unmanaged fields of the one that it replaces.
+#[test]
+fn rotation_names_the_credential_it_replaces() {
+    let mut scene = Scene::published();
+    scene.resource.rotate_requested_at = Some("now".to_owned());
+    scene.remember(2, AttemptOutcome::NotSent, 999);
+    assert!(matches!(scene.step(), Step::Create { replaces, .. } if replaces == Some(name("k1"))));
 }
 
 /// A request during an overlap stays pending, not echoed.

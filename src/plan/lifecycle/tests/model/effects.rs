@@ -7,9 +7,27 @@ use super::replica::{Replica, version_of};
 use super::world::{Post, SecretObject, Tells, World};
 use crate::confidence::name::CredentialName;
 
+/// The kind of a step, with its reason where it has one.
+fn kind(step: &Step) -> String {
+    match step {
+        Step::Create { reason, .. } => format!("Create {reason:?}"),
+        Step::Publish(publication) => format!("Publish {:?}", publication.source),
+        Step::Delete(evidence) => format!("Delete {:?}", evidence.grounds()),
+        Step::Stall(reason) => format!("Stall {reason:?}"),
+        Step::Get { purpose, .. } => format!("Get {purpose:?}"),
+        Step::Wait { reason, .. } => format!("Wait {reason:?}"),
+        Step::RemoveFinalizer(reason) => format!("RemoveFinalizer {reason:?}"),
+        Step::DeleteSecret { .. } => "DeleteSecret".to_owned(),
+        Step::Relabel(_) => "Relabel".to_owned(),
+        Step::Report(_) => "Report".to_owned(),
+        _ => "another".to_owned(),
+    }
+}
+
 impl Replica {
     /// Carries out a step. True while the reconcile goes on.
     pub(super) fn carry_out(&mut self, world: &mut World, step: &Step) -> bool {
+        world.carried_out.insert(kind(step));
         match step {
             Step::List => self.list(world),
             Step::Get { name, .. } => self.get(world, name),
@@ -132,7 +150,7 @@ impl Replica {
         if over != publication.over || world.strikes(10) {
             return false;
         }
-        world.judge_publication(&publication.credential, value);
+        world.judge_publication(&publication.credential, publication.source, value);
         let version = world.fresh_number();
         let uid = over.map_or_else(|| format!("s{version}"), |it| it.uid);
         let secret = SecretObject {
@@ -144,6 +162,7 @@ impl Replica {
             value,
             is_ours: true,
         };
+        self.last_secret = Some(name.clone());
         world.secrets.insert(name, secret);
         if world.strikes(8) {
             return false;
@@ -172,6 +191,7 @@ impl Replica {
         let Some(stored) = world.live.get_mut(name) else { return true };
         assert!(stored.is_operators || is_confused, "labels put on a credential of somebody else");
         stored.credential.owner = Some(super::super::resource().owner);
+        stored.was_relabelled = true;
         false
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::super::*;
-use super::world::{REPORT_DELAY, Stored, TIMEOUT, World};
+use super::world::{REPORT_DELAY, SecretObject, Stored, TIMEOUT, World};
 use crate::confidence::name::CredentialName;
 
 impl World {
@@ -25,6 +25,11 @@ impl World {
         let is_outstanding = |sent| later(sent, wait.saturating_sub(TIMEOUT * 2)) > self.now;
         let outstanding = self.posts.iter().any(|post| post.lands.is_some() && is_outstanding(post.sent));
         self.require(!outstanding || self.lost_records, "1: two POSTs outstanding");
+        if matches!(reason, CreateReason::SecretLost | CreateReason::CredentialGone) {
+            let was_published = replaces.is_some() && replaces == self.last_published.as_ref();
+            let may_be_lost = self.was_ever_touched || self.has_hidden_secret();
+            self.require(!was_published || may_be_lost, "7: a repair of what nobody touched");
+        }
         if reason == CreateReason::Rotated {
             let resource = self.resource.as_ref().unwrap_or_else(|| self.fail("a POST for no resource"));
             let current = replaces.and_then(|name| self.live.get(name));
@@ -36,12 +41,12 @@ impl World {
     }
 
     /// Invariant 5.
-    pub(super) fn judge_publication(&mut self, name: &CredentialName, value: u64) {
+    ///
+    /// A value that a person put into a Secret is carried into the next one as it is.
+    pub(super) fn judge_publication(&mut self, name: &CredentialName, source: ValueSource, value: u64) {
         let told = self.live.get(name).map(|stored| stored.secret);
-        self.require(
-            told.is_none() || told == Some(value) || self.was_touched,
-            "5: a value that is another credential's",
-        );
+        let may_be_edited = source == ValueSource::Published && self.was_touched;
+        self.require(told.is_none() || told == Some(value) || may_be_edited, "5: a value that is another credential's");
         self.last_published = Some(name.clone());
     }
 
@@ -51,21 +56,43 @@ impl World {
         let Some(stored) = self.live.get(name) else { return };
         self.require(stored.is_operators || self.is_confused(), "3: a DELETE of what no POST of ours created");
         let Grounds::Retired(reason) = evidence.grounds() else { return };
-        let is_published = self.secrets.values().any(|secret| secret.credential == *name);
+        let is_published = self.secrets_in_reach().any(|secret| secret.credential == *name);
         self.require(!is_published || self.was_touched, "3: a DELETE of what the Secret names");
         let silent = super::super::resource().rotation.until_unused_for;
         let newest = later(self.now, Duration::ZERO).checked_sub(REPORT_DELAY + Duration::from_secs(5)).unwrap();
         let was_used = stored.last_use.is_some_and(|used| used < newest && later(used, silent) > self.now);
-        self.require(
-            !was_used || matches!(reason, RetireReason::AtMost | RetireReason::Requested),
-            "3: a DELETE of what is in use",
-        );
+        let at_most = self.resource.as_ref().and_then(|resource| resource.rotation.at_most);
+        let is_allowed = match reason {
+            RetireReason::AtMost => at_most.is_some(),
+            RetireReason::Requested => self.retire_requests.contains(name),
+            RetireReason::Unused | RetireReason::NeverPublished => !was_used,
+        };
+        self.require(is_allowed, "3: a DELETE of what is in use");
     }
 
     /// Invariant 8.
     pub(super) fn judge_end(&self, reason: Option<ReleaseReason>) {
         let may_stay = reason.is_some() || self.lost_records || self.posts.iter().any(|post| post.lands.is_some());
         self.require(may_stay || self.known().is_empty(), "8: the finalizer went before the credential");
+        let may_keep_secret = reason.is_some() || self.was_touched;
+        self.require(
+            may_keep_secret || self.secrets_in_reach().next().is_none(),
+            "8: the finalizer went before the Secret",
+        );
+    }
+
+    /// The Secrets that can be found again after a crash. Without a watch that is not the one whose name was changed in the
+    /// spec between its write and that of the status.
+    pub(super) fn secrets_in_reach(&self) -> impl Iterator<Item = &SecretObject> {
+        let resource = self.resource.as_ref();
+        let recorded = resource.and_then(|resource| resource.records.published.as_ref()).map(|it| &it.name);
+        let asked_for = resource.map(|resource| &resource.secret_name);
+        let is_in_reach = move |name| self.shows_all_secrets || asked_for == Some(name) || recorded == Some(name);
+        self.secrets.iter().filter(move |(name, _)| is_in_reach(name)).map(|(_, secret)| secret)
+    }
+
+    fn has_hidden_secret(&self) -> bool {
+        self.secrets_in_reach().count() < self.secrets.len()
     }
 
     /// The live credentials of the operator that it can know of: one without labels that no record names is lost.
@@ -82,8 +109,12 @@ impl World {
     }
 
     /// Invariants 2 and 4.
+    ///
+    /// The cap is on what is created. One that an outsider hid by its labels, and that a restored Secret brings back, counts
+    /// for the decision but not here: the operator made room for no other.
     pub(super) fn judge_state(&mut self) {
-        self.require(self.known().len() <= MAX_LIVE, "2: too many live credentials");
+        let created = self.known().into_iter().filter(|stored| !stored.was_relabelled).count();
+        self.require(created <= MAX_LIVE, "2: too many live credentials");
         let Some(resource) = &self.resource else { return };
         let is_due = self.last_published.is_some() && !resource.is_being_deleted;
         self.is_request_open &= resource.records.last_handled_rotate_at != resource.rotate_requested_at;

@@ -6,7 +6,10 @@ use super::world::{Stored, World, name};
 impl World {
     /// One act of an outsider.
     pub(super) fn meddle(&mut self) {
-        let act = self.rng.u8(..15);
+        let act = self.rng.u8(..16);
+        if self.acts & (1 << act) == 0 || self.may_hide_a_secret(act) {
+            return;
+        }
         let secret = self.secrets.keys().next().cloned();
         let victim = self.secrets.values().next().map(|secret| secret.credential.clone());
         self.note(|_| format!("outsider {act}"));
@@ -14,7 +17,7 @@ impl World {
             (0, Some(secret), _) => self.touch(|world| drop(world.secrets.remove(&secret))),
             (1, Some(secret), _) => self.touch(|world| world.edit_secret(&secret)),
             (2, Some(secret), _) if self.serves() => {
-                self.backup = Some((secret.clone(), self.secrets[&secret].clone()))
+                self.backup = Some((secret.clone(), self.secrets[&secret].clone()));
             }
             (3, _, _) => self.touch(World::restore_secret),
             (4, _, Some(victim)) => self.touch(|world| drop(world.live.remove(&victim))),
@@ -27,12 +30,21 @@ impl World {
             (12, _, _) => self.change(|resource| resource.reports_only = !resource.reports_only),
             (13, _, _) => self.change(|resource| resource.is_suspended = !resource.is_suspended),
             (14, _, _) if self.rng.u8(..4) == 0 => self.change(|resource| resource.is_being_deleted = true),
+            (15, _, _) => self.retire_one(),
             _ => {}
         }
     }
 
+    /// Whether afterwards no record would name a Secret. Without a watch that is the end of the story: it is not found again.
+    fn may_hide_a_secret(&self, act: u8) -> bool {
+        let resource = self.resource.as_ref();
+        let recorded = resource.and_then(|resource| resource.records.published.as_ref()).map(|it| &it.name);
+        let is_recorded = self.secrets.is_empty() || recorded == resource.map(|resource| &resource.secret_name);
+        !self.shows_all_secrets && (matches!(act, 3 | 7) || act == 11 && !is_recorded)
+    }
+
     fn touch(&mut self, act: impl FnOnce(&mut Self)) {
-        self.was_touched = true;
+        (self.was_touched, self.was_ever_touched) = (true, true);
         // What the status does not say yet is as good as lost.
         self.lost_records |= self.resource.as_ref().is_some_and(|resource| resource.records.name.is_none());
         act(self);
@@ -72,7 +84,10 @@ impl World {
             last_seen_time: None,
             ..original.credential
         };
-        self.live.insert(name(id), Stored { credential, secret: 2000 + id, last_use: None, is_operators: false });
+        self.live.insert(
+            name(id),
+            Stored { credential, secret: 2000 + id, last_use: None, is_operators: false, was_relabelled: false },
+        );
     }
 
     fn lose(&mut self, what: impl FnOnce(&mut Resource)) {
@@ -87,6 +102,7 @@ impl World {
         let other =
             self.known().into_iter().map(|it| it.credential.name.clone()).find(|it| Some(it) != current.as_ref());
         self.change(|resource| resource.retire = resource.retire.take().or(other));
+        self.retire_requests.extend(self.resource.as_ref().and_then(|resource| resource.retire.clone()));
     }
 
     fn request_rotation(&mut self) {

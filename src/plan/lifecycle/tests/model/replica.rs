@@ -17,6 +17,8 @@ pub(super) struct Replica {
     pub(super) resource: Option<(Resource, u64, Option<StallReason>)>,
     pub(super) secrets: BTreeMap<String, SecretObject>,
     pub(super) is_fresh: bool,
+    /// The name of the Secret that this process wrote last.
+    pub(super) last_secret: Option<String>,
     /// Values by credential: what this process published, and what the server returned to it.
     pub(super) published: BTreeMap<CredentialName, u64>,
     pub(super) returned: BTreeMap<CredentialName, u64>,
@@ -59,11 +61,11 @@ impl Replica {
     pub(super) fn decide(&mut self, world: &mut World) -> Step {
         let (mut resource, _, bar) = self.resource.clone().unwrap();
         resource.bar = bar;
-        let own = |name: &str| self.secrets.get(name).map(|secret| self.own_secret(&resource, name, secret));
-        let former = self.secrets.keys().find(|name| **name != resource.secret_name);
+        let own = |name: &String| self.secrets.get(name).map(|secret| self.own_secret(&resource, name, secret));
+        let former = self.former(world, &resource);
         let secrets = Secrets {
             current: own(&resource.secret_name).map_or(SecretState::Absent, SecretState::Own),
-            former: former.and_then(|name| own(name)),
+            former: former.and_then(own),
             is_fresh: self.is_fresh,
         };
         let facts = Facts {
@@ -85,6 +87,16 @@ impl Replica {
             known.outcome = AttemptOutcome::Found;
         }
         step
+    }
+
+    /// The other Secret that a replica sees: of the status, else the one that it wrote last, else one that a watch shows.
+    fn former(&self, world: &World, resource: &Resource) -> Option<&String> {
+        let recorded = resource.records.published.as_ref().map(|it| &it.name);
+        let shown = self.secrets.keys().filter(|_| world.shows_all_secrets);
+        let mut names = recorded.into_iter().chain(&self.last_secret).chain(shown);
+        let (name, _) = names
+            .find_map(|name| self.secrets.get_key_value(name).filter(|(name, _)| **name != resource.secret_name))?;
+        Some(name)
     }
 
     fn own_secret(&self, resource: &Resource, name: &str, secret: &SecretObject) -> OwnSecret {

@@ -29,6 +29,8 @@ pub(super) struct Stored {
     pub(super) last_use: Option<Timestamp>,
     /// Whether a POST of the operator made it.
     pub(super) is_operators: bool,
+    /// Whether an outsider took its labels off and the operator put them back.
+    pub(super) was_relabelled: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -50,12 +52,17 @@ pub(super) struct SecretObject {
     pub(super) is_ours: bool,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each tells one thing that happened")]
 pub(super) struct World {
     pub(super) rng: Rng,
     pub(super) now: Timestamp,
     pub(super) clock: Duration,
     pub(super) tells: Tells,
     pub(super) keeps_labels: bool,
+    /// Whether replicas find Secrets of ours that no record names, by a watch.
+    pub(super) shows_all_secrets: bool,
+    /// Which acts of outsiders happen in this world, a bit each: a few kinds make longer stories than all of them.
+    pub(super) acts: u16,
     pub(super) live: BTreeMap<CredentialName, Stored>,
     /// What a LIST that lags shows.
     pub(super) lagging: Vec<Credential>,
@@ -72,11 +79,18 @@ pub(super) struct World {
     next: u64,
     pub(super) is_calm: bool,
     pub(super) last_published: Option<CredentialName>,
+    /// Whether an outsider acted since the Secret worked last.
     pub(super) was_touched: bool,
+    /// Whether an outsider ever touched a Secret or a credential.
+    pub(super) was_ever_touched: bool,
     pub(super) lost_records: bool,
     pub(super) was_copied: bool,
     pub(super) is_request_open: bool,
+    /// The credentials that a person asked to retire.
+    pub(super) retire_requests: BTreeSet<CredentialName>,
     pub(super) is_traced: bool,
+    /// The kinds of steps that were carried out.
+    pub(super) carried_out: BTreeSet<String>,
     trace: Vec<String>,
 }
 
@@ -90,8 +104,11 @@ impl World {
         let tells = [Tells::Always, Tells::Once, Tells::Always, Tells::Once, Tells::Never][rng.usize(..5)];
         let mut resource = super::super::resource();
         resource.rotation.every = rng.bool().then(|| Duration::from_hours(48));
+        resource.rotation.at_most = (rng.u8(..4) == 0).then(|| Duration::from_hours(30));
         Self {
             keeps_labels: rng.u8(..10) > 0,
+            shows_all_secrets: rng.bool(),
+            acts: if rng.u8(..4) == 0 { 0 } else { rng.u16(..) },
             rng,
             now: Timestamp::from_second(1_700_000_000).unwrap(),
             clock: Duration::from_secs(1),
@@ -110,10 +127,13 @@ impl World {
             is_calm: false,
             last_published: None,
             was_touched: false,
+            was_ever_touched: false,
             lost_records: false,
             was_copied: false,
             is_request_open: false,
+            retire_requests: BTreeSet::new(),
             is_traced: false,
+            carried_out: BTreeSet::new(),
             trace: Vec::new(),
         }
     }
@@ -152,7 +172,8 @@ impl World {
     }
 
     fn use_secrets(&mut self) {
-        let published = self.secrets.values().next().map(|secret| secret.value);
+        let asked_for = self.resource.as_ref().and_then(|resource| self.secrets.get(&resource.secret_name));
+        let published = asked_for.or_else(|| self.secrets.values().next()).map(|secret| secret.value);
         for pod in 0..self.pods.len() {
             if self.is_calm || self.rng.u8(..4) == 0 {
                 self.pods[pod] = published.unwrap_or(self.pods[pod]);
@@ -188,7 +209,8 @@ impl World {
             last_seen_time: None,
             is_in_sync: true,
         };
-        let stored = Stored { credential, secret: 1000 + id, last_use: None, is_operators: true };
+        let stored =
+            Stored { credential, secret: 1000 + id, last_use: None, is_operators: true, was_relabelled: false };
         self.live.insert(name(id), stored);
         name(id)
     }
