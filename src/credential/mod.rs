@@ -146,7 +146,7 @@ impl Reconciler {
             self.cache.invalidate(&attempt.key);
         }
         let result = if object.spec.client.is_some() {
-            self.live(object, attempt).await
+            Box::pin(self.live(object, attempt)).await
         } else if object.metadata.deletion_timestamp.is_some() {
             // An adopted credential stays as it is.
             Ok(Outcome::Released)

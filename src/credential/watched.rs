@@ -47,9 +47,8 @@ impl Watched {
         match event {
             WatchEvent::Applied { object, .. } if !self.startup.is_listed() => self.list(object),
             WatchEvent::Applied { object, previous, .. } => self.apply(object, previous.as_deref()),
-            WatchEvent::Deleted { key, .. } => self.remove(key),
-            // Nothing is known of it any more: it is left alone until it can be decoded.
-            WatchEvent::Undecodable { key, .. } => self.remove(key),
+            // Nothing is known any more of one that cannot be decoded: it is left alone until it can be.
+            WatchEvent::Deleted { key, .. } | WatchEvent::Undecodable { key, .. } => self.remove(key),
             WatchEvent::Ready { .. } => self.end_list(),
             WatchEvent::Failed { .. } | WatchEvent::Recovered { .. } => {}
         }

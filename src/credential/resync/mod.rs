@@ -105,7 +105,7 @@ impl Resync {
             }
             let interval = self.jittered(group.interval);
             let result = self.check(&group, self.groups.members(&group), failures).await;
-            wait = self.next_wait(result, &mut failures).unwrap_or(interval).min(interval);
+            wait = self.next_wait(&result, &mut failures).unwrap_or(interval).min(interval);
         }
     }
 
@@ -123,7 +123,7 @@ impl Resync {
             self.check(group, [unobserved, waiting.clone()].concat(), *failures).await
         };
         self.startup.release(&waiting);
-        self.next_wait(result, failures)
+        self.next_wait(&result, failures)
     }
 
     /// Checks members of a group: in its client's listing, or else one by one.
@@ -151,13 +151,13 @@ impl Resync {
         Ok(())
     }
 
-    fn next_wait(&self, result: Result<(), Failed>, failures: &mut u32) -> Option<Duration> {
+    fn next_wait(&self, result: &Result<(), Failed>, failures: &mut u32) -> Option<Duration> {
         match result {
             Ok(()) => {
                 *failures = 0;
                 None
             }
-            Err(Failed::RateLimited(wait)) => Some(wait),
+            Err(Failed::RateLimited(wait)) => Some(*wait),
             Err(Failed::Listing) => {
                 *failures += 1;
                 Some(backoff(*failures, &mut lock(&self.random)))

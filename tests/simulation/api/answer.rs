@@ -77,7 +77,7 @@ fn update(store: &mut Store, asked: &Asked, name: &str, on_write: impl Fn(Write<
     if old["metadata"]["resourceVersion"] != asked.body["metadata"]["resourceVersion"] {
         return Err(CONFLICT);
     }
-    write(store, asked, name, asked.body.clone(), on_write)
+    Ok(write(store, asked, name, asked.body.clone(), on_write))
 }
 
 /// A PUT of the status alone. As with the real one, uid and resourceVersion are preconditions, and the rest is ignored.
@@ -89,14 +89,14 @@ fn update_status(store: &mut Store, asked: &Asked, name: &str, on_write: impl Fn
     }
     let mut object = old.clone();
     object["status"] = asked.body["status"].clone();
-    write(store, asked, name, object, on_write)
+    Ok(write(store, asked, name, object, on_write))
 }
 
-fn write(store: &mut Store, asked: &Asked, name: &str, object: Value, on_write: impl Fn(Write<'_>)) -> Answer {
+fn write(store: &mut Store, asked: &Asked, name: &str, object: Value, on_write: impl Fn(Write<'_>)) -> Value {
     if asked.is_dry_run {
-        return Ok(object);
+        return object;
     }
     let before = store.get(asked.kind, name).unwrap_or(&Value::Null);
     on_write(Write { kind: asked.kind, name, before, after: &object, holder: store.holder() });
-    Ok(store.replace(asked.kind, name, object))
+    store.replace(asked.kind, name, object)
 }

@@ -82,6 +82,7 @@ impl ApiServer {
 }
 
 /// A request, taken apart.
+#[allow(clippy::struct_excessive_bools)] // each is a word of the URL
 struct Asked {
     method: Method,
     kind: Kind,

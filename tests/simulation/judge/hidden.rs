@@ -15,7 +15,7 @@ pub struct Hidden {
     /// When it was, as long as the operator has not written one since.
     foreign: BTreeMap<String, Instant>,
     /// Those that an update of other fields has hidden.
-    hidden: BTreeSet<String>,
+    lost: BTreeSet<String>,
     /// Those that the operator last updated only to observe them: from then on `updateTime` says nothing, until it writes
     /// something else.
     observed_by_update: BTreeSet<String>,
@@ -25,7 +25,7 @@ impl Hidden {
     pub fn is_foreign(&mut self, id: &str) {
         self.foreign.insert(id.to_owned(), Instant::now());
         if self.observed_by_update.contains(id) {
-            self.hidden.insert(id.to_owned());
+            self.lost.insert(id.to_owned());
         }
     }
 
@@ -39,14 +39,14 @@ impl Hidden {
         let Some(foreign) = self.foreign.get(id) else { return };
         if names_secret {
             self.foreign.remove(id);
-            self.hidden.remove(id);
+            self.lost.remove(id);
         } else if known.sights.iter().all(|sight| sight.at <= *foreign) {
-            self.hidden.insert(id.to_owned());
+            self.lost.insert(id.to_owned());
         }
     }
 
     /// Whether somebody else's secret may stay for ever. Where looking is an update, the time says nothing from the beginning.
     pub fn hides(&self, id: &str, time_counts: bool) -> bool {
-        self.hidden.contains(id) || (self.foreign.contains_key(id) && !time_counts)
+        self.lost.contains(id) || (self.foreign.contains_key(id) && !time_counts)
     }
 }

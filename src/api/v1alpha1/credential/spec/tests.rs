@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn spec(fields: Value) -> ConfidenceClientCredentialSpec {
+fn spec(fields: &Value) -> ConfidenceClientCredentialSpec {
     let mut spec = json!({"displayName": "Checkout"});
     spec.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     serde_json::from_value(spec).unwrap()
@@ -13,7 +13,7 @@ fn spec(fields: Value) -> ConfidenceClientCredentialSpec {
 /// A newer CRD may allow values and fields that this program does not know; one such object must not stop the watch.
 #[test]
 fn values_of_a_newer_crd_are_unknown() {
-    let spec = spec(json!({
+    let spec = spec(&json!({
         "name": "clients/c/credentials/k", "sdkType": "EDGE", "driftPolicy": "Ask", "deletionPolicy": "Archive",
         "accountRef": {"kind": "GlobalConfidenceAccount", "name": "shop"}, "tomorrow": {"a": 1},
     }));
@@ -26,11 +26,11 @@ fn values_of_a_newer_crd_are_unknown() {
 /// Where the spec does not say, a created credential goes with its resource, and an adopted one stays.
 #[test]
 fn absent_deletion_policy_follows_the_mode() {
-    let created = spec(json!({"client": "clients/c", "publishedSecret": {"name": "s"}}));
+    let created = spec(&json!({"client": "clients/c", "publishedSecret": {"name": "s"}}));
     assert_eq!(created.effective_deletion_policy(), DeletionPolicy::Delete);
-    let adopted = spec(json!({"name": "clients/c/credentials/k"}));
+    let adopted = spec(&json!({"name": "clients/c/credentials/k"}));
     assert_eq!(adopted.effective_deletion_policy(), DeletionPolicy::Orphan);
-    let kept = spec(json!({"client": "clients/c", "deletionPolicy": "Orphan"}));
+    let kept = spec(&json!({"client": "clients/c", "deletionPolicy": "Orphan"}));
     assert_eq!(kept.effective_deletion_policy(), DeletionPolicy::Orphan);
 }
 
@@ -38,13 +38,13 @@ fn absent_deletion_policy_follows_the_mode() {
 #[test]
 fn absent_overlap_has_the_defaults() {
     let hours = |count| Duration::from_hours(count);
-    let rotation = spec(json!({"client": "clients/c", "rotation": {}})).rotation.unwrap();
+    let rotation = spec(&json!({"client": "clients/c", "rotation": {}})).rotation.unwrap();
     assert_eq!(rotation.every(), Ok(None));
     assert_eq!(rotation.overlap.at_least(), Ok(hours(1)));
     assert_eq!(rotation.overlap.until_unused_for(), Ok(hours(24)));
     assert_eq!(rotation.overlap.at_most(), Ok(None));
     let rotation = json!({"rotation": {"every": "720h", "overlap": {"atLeast": "5m", "atMost": "800h"}}});
-    let rotation = spec(rotation).rotation.unwrap();
+    let rotation = spec(&rotation).rotation.unwrap();
     assert_eq!(rotation.every(), Ok(Some(hours(720))));
     assert_eq!(rotation.overlap.at_least(), Ok(Duration::from_mins(5)));
     assert_eq!(rotation.overlap.until_unused_for(), Ok(hours(24)));
@@ -55,7 +55,7 @@ fn absent_overlap_has_the_defaults() {
 #[test]
 fn absent_key_of_the_secret_is_client_secret() {
     let published = |keys: Value| {
-        let spec = spec(json!({"client": "clients/c", "publishedSecret": {"name": "s", "keys": keys}}));
+        let spec = spec(&json!({"client": "clients/c", "publishedSecret": {"name": "s", "keys": keys}}));
         spec.published_secret.unwrap().keys
     };
     assert_eq!(published(json!({})).client_secret_key(), "clientSecret");
