@@ -120,6 +120,7 @@ pub(super) async fn delete(stage: &Stage) -> Result<(), String> {
     heading("3. The resource is deleted: nothing is left");
     stage.kubectl(&["delete", &format!("ccc/{NAME}"), "-n", NAMESPACE], "")?;
     let secret = stage.secrets().get_opt(NAME).await.map_err(|error| error.to_string())?;
+    stage.simulator.reconfigure(|config| config.clock_skew_milliseconds = 0);
     check(live(stage) == 0 && secret.is_none(), "no credential at Confidence, no Secret in the cluster")
 }
 
