@@ -40,7 +40,7 @@ async fn put(Scoped(simulator): Scoped, Path((client, id)): Ids, Json(credential
     StatusCode::NO_CONTENT
 }
 
-/// Somebody else changes the fields that the body brings.
+/// An outsider sets the fields of the body.
 async fn edit(
     Scoped(simulator): Scoped,
     Path((client, id)): Ids,

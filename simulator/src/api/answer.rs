@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::config::Contract;
 use crate::serve::ConnectionReset;
 
-/// What a caller gets.
+/// The response to a caller.
 #[derive(Debug)]
 pub(crate) enum Reply {
     Answer(Answer),

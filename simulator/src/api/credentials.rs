@@ -73,7 +73,7 @@ impl State {
         Ok(Answer::json(json!({})))
     }
 
-    /// What the body asks for, without the labels that the server drops.
+    /// The credential of the body, without the labels that the server drops.
     fn requested_fields(&self, request: &ApiRequest, ids: Option<&Ids>) -> Result<RequestedFields, Refusal> {
         if !request.says_json {
             return Err(Refusal(415, "the body is not said to be application/json".to_owned()));
@@ -93,7 +93,7 @@ impl State {
     }
 }
 
-/// The fields without those that the call's fault leaves alone.
+/// Removes the fields that the fault of the call leaves unchanged.
 fn applied(mut fields: Vec<Field>, call: &Call) -> Vec<Field> {
     let not_applied = call.fault.as_ref().map_or(&[][..], FaultKind::not_applied);
     fields.retain(|field| !not_applied.iter().any(|path| path == field.path()));

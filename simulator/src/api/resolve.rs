@@ -1,5 +1,5 @@
-//! What applications do: resolve flags with a credential's secret. It is another service than IAM: its calls need no token,
-//! meet no fault, and are no [`Call`](crate::Call) but a [`Use`](crate::Use).
+//! Applications resolve flags with a credential's secret. This is another service than IAM: its calls need no token and meet
+//! no fault. Each one is a [`Use`](crate::Use), not a [`Call`](crate::Call).
 
 use axum::extract::State as Extract;
 use axum::http::StatusCode;

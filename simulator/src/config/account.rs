@@ -12,7 +12,7 @@ pub struct Account {
     pub tokens: BTreeMap<String, Token>,
     /// The API clients: ids, and the secrets that are exchanged for tokens.
     pub clients: BTreeMap<String, String>,
-    /// What an exchanged token is for, by the id of the API client; for everything, where it is not named.
+    /// The rights of an exchanged token, by the id of the API client. A client that is not named has all rights.
     pub issued: BTreeMap<String, Token>,
     /// How many requests a second are answered; the others get 429.
     pub quota: Option<u32>,

@@ -54,7 +54,7 @@ pub struct Config {
     pub tokens: BTreeMap<String, Token>,
     /// The API clients of the default account: ids, and the secrets that are exchanged for tokens.
     pub clients: BTreeMap<String, String>,
-    /// What an exchanged token is for, by the id of the API client; for everything, where it is not named.
+    /// The rights of an exchanged token, by the id of the API client. A client that is not named has all rights.
     pub issued: BTreeMap<String, Token>,
     /// The accounts beside the default one, by name. They share nothing but this server.
     pub accounts: BTreeMap<String, Account>,
