@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use confidence_operator::flags::{Cli, Command};
-use confidence_operator::{app, crd};
+use confidence_operator::cli::flags::{Cli, Command};
+use confidence_operator::cli::{crd, run};
 
 /// musl's own allocator costs a third of all CPU here.
 #[cfg(feature = "jemalloc")]
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
         Some(Command::Run(flags)) => *flags,
         None => cli.run,
     };
-    match app::start(flags) {
+    match run::start(flags) {
         Ok(cleanly) => ExitCode::from(u8::from(!cleanly)),
         Err(error) => {
             eprintln!("confidence-operator: {error}");

@@ -14,8 +14,9 @@ use prometheus_client::registry::Registry;
 use tokio::time::Instant;
 
 use crate::api::ConfidenceClientCredential;
-use crate::api::condition::{Type, find};
+use crate::api::conditions::{Type, find};
 use crate::confidence::wire::Field;
+use crate::plan::FieldChange;
 
 /// The prefix of every metric.
 pub const PREFIX: &str = "confidence_operator";
@@ -57,10 +58,13 @@ pub(crate) enum Operation {
     WriteStatus,
     /// To take an event.
     WriteEvent,
+    /// To show a resource that can be decoded.
+    DecodeResource,
 }
 
 impl Operation {
-    const ALL: [Self; 4] = [Self::WatchResources, Self::WatchSecrets, Self::WriteStatus, Self::WriteEvent];
+    const ALL: [Self; 5] =
+        [Self::WatchResources, Self::WatchSecrets, Self::WriteStatus, Self::WriteEvent, Self::DecodeResource];
 
     fn label(self) -> OperationLabel {
         let operation = match self {
@@ -68,6 +72,7 @@ impl Operation {
             Self::WatchSecrets => "watch_secrets",
             Self::WriteStatus => "write_status",
             Self::WriteEvent => "write_event",
+            Self::DecodeResource => "decode_resource",
         };
         OperationLabel { operation }
     }
@@ -115,14 +120,23 @@ impl ControllerMetrics {
         for operation in Operation::ALL {
             drop(metrics.kubernetes_errors.get_or_create(&operation.label()));
         }
+        for field in Field::ALL {
+            let label = FieldLabel { field: field.json_name() };
+            drop(metrics.detected.get_or_create(&label));
+            drop(metrics.corrected.get_or_create(&label));
+        }
         drop(metrics.lists.get_or_create(&OutcomeLabel { outcome: "ok" }));
         let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The running version", build);
-        registry.register("reconcile", "Passes over a resource by what they came to", metrics.reconciles.clone());
-        registry.register("reconcile_duration_seconds", "Duration of a pass", metrics.duration.clone());
-        registry.register("drift_detected", "Managed fields that were found to differ", metrics.detected.clone());
-        registry.register("drift_corrected", "Managed fields that were written and taken", metrics.corrected.clone());
-        registry.register("lists", "Lists of a client's credentials by what came of them", metrics.lists.clone());
+        registry.register("reconcile", "Reconciles by their outcome", metrics.reconciles.clone());
+        registry.register("reconcile_duration_seconds", "Duration of a reconcile", metrics.duration.clone());
+        registry.register(
+            "drift_detected",
+            "Managed fields that somebody else changed at Confidence",
+            metrics.detected.clone(),
+        );
+        registry.register("drift_corrected", "Managed fields that were written and applied", metrics.corrected.clone());
+        registry.register("lists", "Listings of a client's credentials by their outcome", metrics.lists.clone());
         registry.register("status_writes", "Statuses written to the API server", metrics.status_writes.clone());
         registry.register(
             "kubernetes_errors",
@@ -131,7 +145,7 @@ impl ControllerMetrics {
         );
         registry.register(
             "reconciles_in_progress",
-            "Passes in hand, those included that wait for their turn at the account",
+            "Reconciles in flight, those included that wait for a permit",
             metrics.in_progress.clone(),
         );
         registry.register("resources", "Resources by the reason of their Ready condition", metrics.resources.clone());
@@ -144,23 +158,25 @@ impl ControllerMetrics {
         metrics
     }
 
-    /// Counts and times a pass.
-    pub(crate) async fn measured<T: HasOutcome>(&self, pass: impl Future<Output = T>) -> T {
+    /// Counts and times a reconcile.
+    pub(crate) async fn measured<T: HasOutcome>(&self, reconcile: impl Future<Output = T>) -> T {
         let began = Instant::now();
         self.in_progress.inc();
-        let outcome = pass.await;
+        let outcome = reconcile.await;
         self.in_progress.dec();
         self.duration.observe(began.elapsed().as_secs_f64());
         self.reconciles.get_or_create(&OutcomeLabel { outcome: outcome.label() }).inc();
         outcome
     }
 
-    /// Counts what was found to differ and what of it was taken.
-    pub(crate) fn drift(&self, drifted: &[Field], differs: &[Field], wrote: bool) {
-        for field in drifted {
-            let label = FieldLabel { field: field.json_name() };
-            self.detected.get_or_create(&label).inc();
-            if wrote && !differs.contains(field) {
+    /// Counts the fields that somebody else changed, and those that were written and applied.
+    pub(crate) fn drift(&self, drifted: &[FieldChange], is_foreign: bool, remaining: &[Field], has_written: bool) {
+        for change in drifted {
+            let label = FieldLabel { field: change.field.json_name() };
+            if is_foreign && change.is_certain {
+                self.detected.get_or_create(&label).inc();
+            }
+            if has_written && !remaining.contains(&change.field) {
                 self.corrected.get_or_create(&label).inc();
             }
         }
@@ -171,9 +187,14 @@ impl ControllerMetrics {
         self.lists.get_or_create(&OutcomeLabel { outcome }).inc();
     }
 
-    /// Counts a status write.
-    pub(crate) fn status_written(&self) {
-        self.status_writes.inc();
+    /// Counts the statuses that were written.
+    pub(crate) fn status_writes(&self) -> Counter {
+        self.status_writes.clone()
+    }
+
+    /// Counts what the API server refused, or did not answer.
+    pub(crate) fn failures(&self, operation: Operation) -> Counter {
+        self.kubernetes_errors.get_or_create(&operation.label()).clone()
     }
 
     /// Counts what the API server did not do.
@@ -224,7 +245,7 @@ fn unseen(objects: &[Arc<ConfidenceClientCredential>], now: Timestamp) -> Vec<(&
     counts
 }
 
-/// What a pass came to, as a label.
+/// What a reconcile came to, as a label.
 pub(crate) trait HasOutcome {
     /// One of a few fixed words.
     fn label(&self) -> &'static str;

@@ -5,37 +5,58 @@
 
 use std::sync::Arc;
 
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Client;
 use kube::runtime::reflector::store::{Store, Writer};
 use tokio::sync::watch;
 
-use crate::api::ConfidenceClientCredential;
-use crate::confidence::{Confidence, WriteGuard};
-use crate::controller::{self, Context, Settings, Stopped};
-use crate::health::{Progress, Readiness};
-use crate::leader::Candidate;
-use crate::metrics::ControllerMetrics;
+use crate::account::Accounts;
+use crate::api::{ConfidenceClientCredential, ConfidenceClientCredentialStatus};
+use crate::confidence::WriteGuard;
+use crate::credential::{self, Parts, Settings, Stopped};
+use crate::engine::FIELD_MANAGER;
+use crate::engine::events::EventRecorder;
+use crate::engine::health::{Progress, Readiness};
+use crate::engine::leader_election::{Candidate, LeaseGuard};
+use crate::engine::status_writer::{Status, StatusWriter, StatusWriterParts};
+use crate::metrics::{ControllerMetrics, Operation};
 
-/// What a replica waits for that has seen no resources yet.
-pub const NOT_LISTED: &str = "the resources have not been listed yet";
+/// The requirement that the resources are listed, and what it says before they are.
+pub const RESOURCES: (&str, &str) = ("the resources", "not listed yet");
+
+impl WriteGuard for LeaseGuard {
+    fn may_write(&self) -> bool {
+        LeaseGuard::may_write(self)
+    }
+}
+
+impl Status for ConfidenceClientCredentialStatus {
+    fn observed_generation(&self) -> Option<i64> {
+        self.observed_generation
+    }
+}
 
 /// The parts of a replica.
 pub struct Replica {
     /// The cluster.
     pub client: Client,
-    /// The account, with the same guard.
-    pub confidence: Confidence,
+    /// The accounts, whose clients ask the same guard.
+    pub accounts: Accounts,
     /// Asked before each write.
-    pub guard: Arc<dyn WriteGuard>,
+    pub guard: LeaseGuard,
     /// The lease to win first; none: it works at once.
     pub lease: Option<Candidate>,
     /// How to work.
     pub settings: Settings,
+    /// Where events are told.
+    pub events: EventRecorder,
+    /// The operator's own pod, if there is one: what concerns a whole account is told about it.
+    pub operator: Option<ObjectReference>,
     /// What is counted.
     pub metrics: ControllerMetrics,
-    /// Whether passes finish.
+    /// Whether work moves on.
     pub progress: Progress,
-    /// Whether it could serve.
+    /// Whether it could do the work.
     pub readiness: Readiness,
     /// Where the resources are kept.
     pub store: (Store<ConfidenceClientCredential>, Writer<ConfidenceClientCredential>),
@@ -46,34 +67,49 @@ impl Replica {
     pub async fn run(mut self, stop: watch::Receiver<bool>) -> bool {
         let mut lease = self.lease.take();
         if let Some(candidate) = &mut lease
-            && !win(candidate, &self.readiness, stop.clone()).await
+            && !win(candidate, stop.clone()).await
         {
             candidate.release().await;
             return true;
         }
+        self.readiness.require(RESOURCES.0, RESOURCES.1);
         self.metrics.set_leader(true);
-        let context =
-            Context::new(self.client, self.confidence, self.guard, self.metrics, self.progress, self.settings);
-        let work = Box::pin(controller::run(Arc::new(context), self.store, self.readiness, stop));
-        let cleanly = work_while_leading(work, lease.as_mut()).await;
+        let statuses = StatusWriter::new(StatusWriterParts {
+            client: self.client.clone(),
+            field_manager: FIELD_MANAGER,
+            guard: self.guard.clone(),
+            recorder: self.events.clone(),
+            progress: self.progress.clone(),
+            written: self.metrics.status_writes(),
+            failures: self.metrics.failures(Operation::WriteStatus),
+        });
+        let parts = Parts {
+            client: self.client,
+            accounts: self.accounts,
+            guard: self.guard,
+            events: self.events,
+            operator: self.operator,
+            statuses: Arc::new(statuses),
+            metrics: self.metrics,
+            progress: self.progress,
+            readiness: self.readiness,
+            store: self.store,
+        };
+        let work = Box::pin(credential::run(parts, self.settings, stop));
+        let is_clean = work_while_leading(work, lease.as_mut()).await;
         // A request that was dropped may still be carried out: then the lease has to end by itself.
-        if let Some(candidate) = lease.as_mut().filter(|_| cleanly) {
+        if let Some(candidate) = lease.as_mut().filter(|_| is_clean) {
             candidate.release().await;
         }
-        cleanly
+        is_clean
     }
 }
 
-/// Waits for the lease. A replica that stands by is ready: it could serve. Returns whether the lease was won, rather than
-/// the program told to stop.
-async fn win(candidate: &mut Candidate, readiness: &Readiness, mut stop: watch::Receiver<bool>) -> bool {
-    readiness.set_ready();
+/// Waits for the lease. Returns whether it was won, rather than the program told to stop.
+async fn win(candidate: &mut Candidate, mut stop: watch::Receiver<bool>) -> bool {
     tokio::select! {
         biased;
-        () = candidate.win() => {
-            readiness.set_waiting(NOT_LISTED.to_owned());
-            true
-        }
+        () = candidate.win() => true,
         _ = stop.wait_for(|it| *it) => false,
     }
 }
@@ -89,6 +125,6 @@ async fn work_while_leading(work: impl Future<Output = Stopped>, candidate: Opti
     tokio::select! {
         biased;
         () = lost => false,
-        stopped = work => stopped.cleanly,
+        stopped = work => stopped.is_clean,
     }
 }

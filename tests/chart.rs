@@ -7,12 +7,16 @@
 
 mod chart {
     mod api_server;
+    mod cluster;
     mod conformance;
     mod generated;
     mod image;
+    mod kubernetes;
     mod lint;
     mod monitoring;
+    mod rights;
     mod schema;
     mod snapshots;
     mod support;
+    mod values_schema;
 }

@@ -21,7 +21,7 @@ local function holds(type)
 end
 
 if status.observedGeneration ~= generation then
-  return health("Progressing", "Waiting for confidence-operator to look at this version of the spec")
+  return health("Progressing", "Waiting for confidence-operator to reconcile this version of the spec")
 end
 if obj.spec.suspend then
   return health("Suspended", "spec.suspend is true: the credential at Confidence is left alone")

@@ -5,10 +5,12 @@
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, missing_docs)]
 
 use bytes::Bytes;
-use confidence_operator::confidence::error::{Effect, Error, Now, RETRY_AFTER_RANGE, Secrets};
+use confidence_operator::confidence::error::{
+    Effect, Error, MAX_RETRY_AFTER, MIN_RETRY_AFTER, Now, RequestContext, SentSecrets,
+};
 use confidence_operator::confidence::name::CredentialName;
-use confidence_operator::confidence::token::Issued;
-use confidence_operator::confidence::wire::{ClientCredential, ListPage};
+use confidence_operator::confidence::wire::{ClientCredential, ClientsPage, ListPage};
+use confidence_operator::confidence::{Cause, IssuedToken, Recovery};
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 
@@ -19,13 +21,21 @@ const MARK: &str = "s3cr3t-0f-th3-4cc0unt";
 pub fn credential(data: &[u8]) {
     if let Ok(credential) = ClientCredential::from_json(data) {
         same_when_read_again(&credential);
-        tells_no_secret(data);
+        shows_no_secret(data);
     }
     errors_repeat_nothing(data, |text| ClientCredential::from_json(text).err().map(|it| format!("{it} {it:?}")));
 }
 
-/// The answer to a LIST.
+/// The answer to a LIST, of credentials or of clients.
 pub fn page(data: &[u8]) {
+    if let Ok(page) = ClientsPage::from_json(data) {
+        assert_ne!(page.next_page_token.as_deref(), Some(""), "an empty token would ask for the first page again");
+        for client in &page.clients {
+            let name = format!("clients/{}/credentials/k", client.id);
+            assert!(name.parse::<CredentialName>().is_ok(), "{name}");
+        }
+    }
+    errors_repeat_nothing(data, |text| ClientsPage::from_json(text).err().map(|it| format!("{it} {it:?}")));
     if let Ok(page) = ListPage::from_json(data) {
         assert_ne!(page.next_page_token.as_deref(), Some(""), "an empty token would ask for the first page again");
         for credential in &page.credentials {
@@ -35,50 +45,67 @@ pub fn page(data: &[u8]) {
     errors_repeat_nothing(data, |text| ListPage::from_json(text).err().map(|it| format!("{it} {it:?}")));
 }
 
-/// An answer that claims no success: two bytes for the status, one for the length of `Retry-After`, that, and the body.
+/// A response that claims no success: two bytes for the status, one for the length of `Retry-After`, that, and the body.
 pub fn refusal(data: &[u8]) {
     let [high, low, length, rest @ ..] = data else { return };
     let status = 300 + u16::from_be_bytes([*high, *low]) % 300;
     let (retry_after, body) = rest.split_at(usize::from(*length).min(rest.len()));
-    let judge = |effect, body: &[u8]| {
-        let mut answer = http::Response::builder().status(status);
-        if let Ok(value) = http::HeaderValue::from_bytes(retry_after) {
-            answer = answer.header(http::header::RETRY_AFTER, value);
+    for is_proven in [false, true] {
+        let classify = |effect, body: &[u8]| classified(effect, is_proven, status, retry_after, body);
+        let (now, error) = classify(Effect::Write, body);
+        let text = error.to_string();
+        assert!(!text.chars().any(char::is_control) && text.chars().count() < 700, "one short line: {text:?}");
+        if let Some(at) = error.retry_at() {
+            let wait = at - now.instant;
+            assert!((MIN_RETRY_AFTER..=MAX_RETRY_AFTER).contains(&wait), "{wait:?}");
         }
-        let now = Now::read();
-        (now, Error::of_answer(effect, &answer.body(Bytes::copy_from_slice(body)).unwrap(), &Secrets::default(), now))
-    };
-    let (now, error) = judge(Effect::Write, body);
-    let text = error.to_string();
-    assert!(!text.chars().any(char::is_control) && text.chars().count() < 700, "one short line: {text:?}");
-    if let Some(at) = error.retry_at() {
-        let wait = at - now.instant;
-        assert!(wait >= RETRY_AFTER_RANGE.0 && wait <= RETRY_AFTER_RANGE.1, "{wait:?}");
+        let (_, read) = classify(Effect::Read, body);
+        assert_eq!((read.cause(), read.outcome_unknown()), (error.cause(), false), "a read changes nothing");
+        assert!(!error.outcome_unknown() || error.recovery() == Recovery::Retry, "nobody can mend an unknown outcome");
+        // No JSON begins like this, so the words are surely not Confidence's.
+        let (_, foreign) = classify(Effect::Write, &[b"<", body].concat());
+        assert_ne!(foreign.cause(), Cause::NotFound, "an HTML 404 is not believed");
+        assert_eq!(foreign.to_string(), classify(Effect::Write, b"").1.to_string(), "nothing of it is repeated");
+        repeats_no_token(&classify, body);
     }
-    let unclear = status == 408 || (status >= 500 && status != 501);
-    assert_eq!(error.outcome_unknown(), unclear, "{status}");
-    assert!(!judge(Effect::Read, body).1.outcome_unknown(), "a look changes nothing");
-    // Only a google.rpc.Status is the API's own, and only its message is repeated.
-    let said: Option<Value> = serde_json::from_slice(body).ok();
-    if !said.is_some_and(|it| it["code"].is_number() && it["message"].is_string()) {
-        assert_eq!(text, judge(Effect::Write, b"").1.to_string());
+}
+
+fn classified(effect: Effect, is_proven: bool, status: u16, retry_after: &[u8], body: &[u8]) -> (Now, Error) {
+    let mut response = http::Response::builder().status(status);
+    if let Ok(value) = http::HeaderValue::from_bytes(retry_after) {
+        response = response.header(http::header::RETRY_AFTER, value);
+    }
+    let token = MARK.into();
+    let secrets = SentSecrets { in_body: false, token: Some(&token) };
+    let context = RequestContext { effect, is_proven, secrets };
+    let now = Now::read();
+    (now, Error::from_response(context, &response.body(Bytes::copy_from_slice(body)).unwrap(), now))
+}
+
+/// A server that echoes the token, wherever and in capitals, has it repeated nowhere.
+fn repeats_no_token(classify: &impl Fn(Effect, &[u8]) -> (Now, Error), body: &[u8]) {
+    let Ok(answer) = serde_json::from_slice::<Value>(body) else { return };
+    let echo = marked(&answer, false).to_string();
+    for echo in [echo.replace(MARK, &MARK.to_uppercase()), echo] {
+        let (_, error) = classify(Effect::Write, echo.as_bytes());
+        assert!(!format!("{error} {error:?}").to_lowercase().contains(MARK), "{error}");
     }
 }
 
 /// The answer to a token call.
 pub fn token(data: &[u8]) {
-    if let Ok(issued) = Issued::from_json(data) {
+    if let Ok(issued) = IssuedToken::from_json(data) {
         assert!(!issued.value.expose_secret().is_empty());
         if let Some(life) = issued.life {
             assert!((1..=365 * 24 * 3600).contains(&life.as_secs()), "{life:?}");
         }
         if let Ok(Value::Object(mut answer)) = serde_json::from_slice(data) {
             answer.insert("accessToken".to_owned(), json!(MARK));
-            let issued = Issued::from_json(Value::Object(answer).to_string().as_bytes()).unwrap();
+            let issued = IssuedToken::from_json(Value::Object(answer).to_string().as_bytes()).unwrap();
             assert!(!format!("{issued:?}").contains(MARK));
         }
     }
-    errors_repeat_nothing(data, |text| Issued::from_json(text).err().map(|it| format!("{it} {it:?}")));
+    errors_repeat_nothing(data, |text| IssuedToken::from_json(text).err().map(|it| format!("{it} {it:?}")));
 }
 
 /// A name, as a manifest or an answer has it.
@@ -119,7 +146,7 @@ fn same_when_read_again(credential: &ClientCredential) {
 }
 
 /// A credential shows its secret in no debug output.
-fn tells_no_secret(data: &[u8]) {
+fn shows_no_secret(data: &[u8]) {
     let Ok(Value::Object(mut answer)) = serde_json::from_slice(data) else { return };
     answer.insert("clientSecret".to_owned(), json!({"secret": MARK}));
     let credential = ClientCredential::from_json(Value::Object(answer).to_string().as_bytes()).unwrap();

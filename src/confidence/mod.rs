@@ -1,31 +1,28 @@
-//! The Confidence IAM client: names, wire types, authentication, pacing, and errors sorted by what to do about them.
+//! The Confidence IAM client of one account. Knows nothing of Kubernetes.
 //!
-//! Knows nothing of Kubernetes, so that it can be tested, and read, without it. What the API is, and where each fact comes
-//! from, is in the vendor's OpenAPI (`tests/client-credential.openapi.yaml`) and in the docs of the items here.
-//!
-//! Every call takes the same way: [`client`] says what is asked, `caller` comes in at the [`gate`], gets a token from
-//! `auth`, waits for its turn, sends the `request` through the [`transport`], and where that fails, [`error`] says what it
-//! means. All time is tokio's and all chance comes from one seed, so that tests can replay whatever happens in here.
+//! ```text
+//! client ──▶ admission (circuit breaker, queue, rate limiter) ──▶ auth (a token) ──▶ transport ──▶ Confidence
+//!        ◀── wire (a value), or error (what happened, and what mends it) ◀──────────────────────┘
+//! ```
+//! [`Confidence`] has the calls. All time is tokio's and all chance comes from one seed, so that tests can replay whatever
+//! happens in here. What the API is, and where each fact comes from, is in the vendor's OpenAPI
+//! (`tests/client-credential.openapi.yaml`) and in the docs of the items.
 
+pub mod admission;
 mod auth;
-mod caller;
 pub mod client;
 pub mod error;
-mod files;
-pub mod gate;
-pub mod http;
-mod labels;
+mod http_date;
 pub mod metrics;
 pub mod name;
-mod request;
 pub mod settings;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod testing;
-pub mod token;
 pub mod transport;
 pub mod wire;
 
-pub use client::{Confidence, Urgency, WriteGuard};
-pub use error::{Cause, Error, Remedy};
-pub use gate::{AccountState, HoldCause};
+pub use admission::{AccountState, Admission, BlockCause, Priority, Requester};
+pub use auth::IssuedToken;
+pub use client::{Confidence, Response, WriteGuard};
+pub use error::{Cause, Error, Recovery};

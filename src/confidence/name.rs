@@ -58,9 +58,9 @@ impl FromStr for CredentialName {
     }
 }
 
-/// Only characters that stand for themselves in a URL path (RFC 3986, unreserved), and no dot segment: an id can then
+/// Whether a text is an id: only characters that stand for themselves in a URL path (RFC 3986, unreserved), and no dot segment: an id can then
 /// never lead a request to another path than the one that was meant.
-fn is_id(text: &str) -> bool {
+pub(super) fn is_id(text: &str) -> bool {
     let unreserved = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'~' | b'-');
     (1..=MAX_ID_LENGTH).contains(&text.len()) && text.bytes().all(unreserved) && !matches!(text, "." | "..")
 }
@@ -72,7 +72,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn both_forms_name_the_same_credential_and_print_the_documented_one() {
+    fn both_forms_name_the_same_credential() {
         let documented: CredentialName = "clients/c1/credentials/k1".parse().unwrap();
         let recorded: CredentialName = "clients/c1/clientCredentials/k1".parse().unwrap();
         assert_eq!(documented, recorded);
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_name_is_rejected() {
+    fn other_texts_are_no_names() {
         let long = format!("clients/{}/credentials/k", "a".repeat(129));
         for text in [
             "",
@@ -105,7 +105,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_valid_name_survives_printing_and_parsing(client in "[A-Za-z0-9_~-]{1,128}", credential in "[A-Za-z0-9._~-]{3,128}") {
+        fn valid_name_survives_printing_and_parsing(client in "[A-Za-z0-9_~-]{1,128}", credential in "[A-Za-z0-9._~-]{3,128}") {
             prop_assume!(client != "." && client != "..");
             let name: CredentialName = format!("clients/{client}/clientCredentials/{credential}").parse().unwrap();
             prop_assert_eq!(name.to_string().parse::<CredentialName>().unwrap(), name);

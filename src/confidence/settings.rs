@@ -3,28 +3,40 @@
 use std::path::PathBuf;
 
 use secrecy::SecretString;
+use tokio::sync::watch;
 use url::{Host, Url};
 
 use super::wire::LabelsShape;
+
+/// Why a setting cannot be used, as a sentence for a person.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct SettingsError(String);
+
+impl SettingsError {
+    pub(super) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
 
 /// How to reach and use an account.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Where the API is.
     pub url: BaseUrl,
-    /// Where tokens are issued; below the API's URL where it is not said.
+    /// Where tokens are issued, exactly as given; absent means `v1/oauth/token` below the API's URL.
     pub token_url: Option<BaseUrl>,
     /// The account's credentials.
     pub credentials: Credentials,
     /// The budget of the whole account, token calls included.
     pub requests_per_second: u32,
-    /// The shape to write labels in; none: as the server shows them, or as it turns out.
+    /// The shape to write labels in; absent means as the server shows them, or as it turns out.
     pub labels: Option<LabelsShape>,
     /// Makes jitter repeatable, in tests.
     pub seed: Option<u64>,
 }
 
-/// The account's credentials.
+/// Where the account's credentials come from.
 #[derive(Clone, Debug)]
 pub enum Credentials {
     /// A token that stays as it is.
@@ -38,6 +50,27 @@ pub enum Credentials {
         /// With the secret.
         secret: PathBuf,
     },
+    /// Values that change while the program runs.
+    Watched {
+        /// The values; none while there are none.
+        values: watch::Receiver<Option<CredentialValues>>,
+        /// What to do when Confidence refuses them or when there are none, for a person: "put … into …".
+        advice: String,
+    },
+}
+
+/// The account's credentials themselves.
+#[derive(Clone, Debug)]
+pub enum CredentialValues {
+    /// A token.
+    Token(SecretString),
+    /// The id and the secret of an API client, to be exchanged for tokens.
+    Client {
+        /// The id.
+        id: SecretString,
+        /// The secret.
+        secret: SecretString,
+    },
 }
 
 /// A URL that requests with a token may be sent to.
@@ -48,9 +81,17 @@ impl BaseUrl {
     /// Takes an `https` URL, or an `http` one that leads to this machine, or, with leave, anywhere.
     ///
     /// # Errors
-    /// A sentence for a person.
-    pub fn parse(text: &str, allow_insecure: bool) -> Result<Self, String> {
+    /// When it is none of these.
+    pub fn parse(text: &str, allow_insecure: bool) -> Result<Self, SettingsError> {
+        Self::checked(text, allow_insecure).map_err(SettingsError)
+    }
+
+    fn checked(text: &str, allow_insecure: bool) -> Result<Self, String> {
         let url: Url = text.parse().map_err(|error| format!("{text:?} is not a URL: {error}"))?;
+        // First, because the other sentences repeat the URL.
+        if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+            return Err("a URL with a user, a password, a query or a fragment cannot be used".to_owned());
+        }
         match url.scheme() {
             "https" => {}
             "http" if allow_insecure || is_loopback(&url) => {}
@@ -61,24 +102,22 @@ impl BaseUrl {
             }
             scheme => return Err(format!("{text:?} has the scheme {scheme:?}; use https")),
         }
-        if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
-            return Err("a URL with a user, a password, a query or a fragment cannot be used".to_owned());
-        }
         Ok(Self(url))
     }
 
     /// The URL of a path below this one.
     pub fn join(&self, path: &str) -> String {
-        format!("{}/{path}", self.as_str())
+        format!("{}/{path}", self.0.as_str().trim_end_matches('/'))
     }
 
-    /// The URL without a slash at its end.
+    /// The URL as it was given.
     pub fn as_str(&self) -> &str {
-        self.0.as_str().trim_end_matches('/')
+        self.0.as_str()
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether a URL leads to this machine.
+pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -93,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn https_and_loopback_are_taken_and_cleartext_only_with_leave() {
+    fn only_https_and_loopback_need_no_leave() {
         for url in [
             "https://iam.confidence.dev",
             "https://h/prefix/",
@@ -117,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_joined_with_one_slash() {
+    fn path_is_joined_with_one_slash() {
         for url in ["https://h/p", "https://h/p/"] {
             assert_eq!(BaseUrl::parse(url, false).unwrap().join("v1/x"), "https://h/p/v1/x");
         }

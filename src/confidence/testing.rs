@@ -8,9 +8,8 @@ use http::{Request, Response};
 use prometheus_client::registry::Registry;
 use tokio::time::{Duration, Instant};
 
-use super::Confidence;
-use super::client::WriteGuard;
-use super::metrics::Metrics;
+use super::client::{Confidence, WriteGuard};
+use super::metrics::{AccountMetrics, Metrics};
 use super::name::CredentialName;
 use super::settings::{BaseUrl, Credentials, Settings};
 use super::transport::{Transport, TransportError, TransportFault};
@@ -46,8 +45,14 @@ impl Answer {
         Self::Give(status, &[], body.to_owned())
     }
 
+    /// A failure in Confidence's words. UNKNOWN, so that the status decides.
     pub(super) fn status(status: u16) -> Self {
         Self::json(status, r#"{"code":2,"message":"so it is"}"#)
+    }
+
+    /// A failure in the words of something else.
+    pub(super) fn html(status: u16) -> Self {
+        Self::json(status, "<html>default backend</html>")
     }
 
     /// 429 or 503 with `Retry-After`.
@@ -143,8 +148,8 @@ pub(super) fn settings(credentials: Credentials, requests_per_second: u32) -> Se
     }
 }
 
-pub(super) fn metrics() -> Metrics {
-    Metrics::register(&mut Registry::default())
+pub(super) fn metrics() -> AccountMetrics {
+    Metrics::register(&mut Registry::default()).account("test")
 }
 
 /// A client of the server with a token that stays, and a lease.

@@ -1,10 +1,16 @@
 //! The plan, by its properties for all inputs and by name where a rule is worth a sentence.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use proptest::option::of;
 use proptest::prelude::*;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::*;
+use crate::api::spec::DriftPolicy;
+use crate::api::status::ObservedSecret;
+use crate::confidence::wire::{ClientCredential, CredentialUpdate, Field, SdkType};
 
 /// What a server does with an update, by the rules of AIP-134: the named fields take the value of the body.
 fn applied(observed: &ClientCredential, update: Option<&CredentialUpdate>) -> ClientCredential {
@@ -22,31 +28,42 @@ fn applied(observed: &ClientCredential, update: Option<&CredentialUpdate>) -> Cl
     after
 }
 
+fn planned(desired: &Desired, observed: &ClientCredential) -> Plan {
+    plan(desired, &Observation::read(observed.clone()), &SecretKnowledge::default(), DriftPolicy::Correct)
+}
+
+fn request(plan: &Plan) -> Option<&CredentialUpdate> {
+    match plan {
+        Plan::Update(update) => Some(update.request()),
+        Plan::InSync | Plan::NeedsFreshRead => None,
+    }
+}
+
 fn environments() -> impl Strategy<Value = BTreeSet<String>> {
     proptest::collection::btree_set("[a-c]", 0..4)
 }
 
 fn labels() -> impl Strategy<Value = BTreeMap<String, String>> {
-    proptest::collection::btree_map("[a-c]", "[xy]", 0..3)
+    proptest::collection::btree_map("[a-c]|confidence-operator-[ab]", "[xy]", 0..3)
 }
 
 fn sdk_type() -> impl Strategy<Value = SdkType> {
     prop_oneof![Just(SdkType::Unspecified), Just(SdkType::Backend), Just(SdkType::Frontend)]
 }
 
-fn secret() -> impl Strategy<Value = DesiredSecret> {
-    ("[st]", "[12]").prop_map(|(value, version)| DesiredSecret {
+fn desired_secret(value: &str, version: &str) -> DesiredSecret {
+    DesiredSecret {
         value: value.into(),
         uid: "u".to_owned(),
-        resource_version: version,
+        resource_version: version.to_owned(),
         key: "k".to_owned(),
-    })
+    }
 }
 
 prop_compose! {
     fn desired()(
         display_name in "[mn]", environments in of(environments()), labels in of(labels()), sdk_type in of(sdk_type()),
-        client_secret in of(secret()),
+        client_secret in of(("[st]", "[12]").prop_map(|(value, version)| desired_secret(&value, &version))),
     ) -> Desired {
         Desired { display_name, environments, labels, sdk_type, client_secret }
     }
@@ -67,135 +84,213 @@ prop_compose! {
     }
 }
 
-fn told(secret: Option<&SecretString>) -> Option<&str> {
+fn text(secret: Option<&SecretString>) -> Option<&str> {
     secret.map(ExposeSecret::expose_secret)
 }
 
-const FRESH: Knowledge<'static> =
-    Knowledge { look: Look::Read, policy: DriftPolicy::Correct, written: None, same_value: false };
+fn own(labels: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    labels.clone().into_iter().filter(|(key, _)| key.starts_with("confidence-operator-")).collect()
+}
+
+fn asked(labels: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    labels.clone().into_iter().filter(|(key, _)| !key.starts_with("confidence-operator-")).collect()
+}
 
 proptest! {
+    /// An update brings exactly the managed fields in line, and carries the operator's own labels through.
     #[test]
-    fn applying_a_plan_yields_the_desired_on_managed_fields_and_changes_nothing_else(desired in desired(), observed in observed()) {
-        let plan = plan(&desired, &observed, FRESH);
-        let after = applied(&observed, plan.update());
+    fn applied_plan_yields_desired_and_nothing_else(desired in desired(), observed in observed()) {
+        let plan = planned(&desired, &observed);
+        let after = applied(&observed, request(&plan));
         prop_assert_eq!(&after.display_name, &desired.display_name);
         prop_assert_eq!(&after.environments, desired.environments.as_ref().unwrap_or(&observed.environments));
-        prop_assert_eq!(&after.labels, desired.labels.as_ref().unwrap_or(&observed.labels));
+        let labels = desired.labels.as_ref().map_or_else(|| asked(&observed.labels), asked);
+        prop_assert_eq!(asked(&after.labels), labels);
+        prop_assert_eq!(own(&after.labels), own(&observed.labels));
         prop_assert_eq!(&after.sdk_type, desired.sdk_type.as_ref().unwrap_or(&observed.sdk_type));
         let secret = desired.client_secret.as_ref().map(|it| &it.value).or(observed.client_secret.as_ref());
-        prop_assert_eq!(told(after.client_secret.as_ref()), told(secret));
+        prop_assert_eq!(text(after.client_secret.as_ref()), text(secret));
     }
 
+    /// What a plan brought in line needs no other plan.
     #[test]
-    fn the_plan_after_a_plan_is_empty(desired in desired(), observed in observed()) {
-        let after = applied(&observed, plan(&desired, &observed, FRESH).update());
-        prop_assert!(plan(&desired, &after, FRESH).is_empty());
+    fn plan_after_a_plan_is_in_sync(desired in desired(), observed in observed()) {
+        let after = applied(&observed, request(&planned(&desired, &observed)));
+        prop_assert!(matches!(planned(&desired, &after), Plan::InSync));
     }
 
+    /// A field that is not managed, or does not differ, is never in the mask; and each change says so.
     #[test]
-    fn a_plan_names_a_field_only_if_it_is_managed_and_differs(desired in desired(), observed in observed()) {
-        for field in plan(&desired, &observed, FRESH).drift() {
+    fn plan_names_only_managed_fields_that_differ(desired in desired(), observed in observed()) {
+        let plan = planned(&desired, &observed);
+        prop_assert_eq!(request(&plan).map(CredentialUpdate::mask).unwrap_or_default(), plan.fields());
+        for field in plan.fields() {
             let differs = match field {
                 Field::DisplayName => desired.display_name != observed.display_name,
                 Field::Environments => desired.environments.as_ref().is_some_and(|it| *it != observed.environments),
-                Field::Labels => desired.labels.as_ref().is_some_and(|it| *it != observed.labels),
+                Field::Labels => desired.labels.as_ref().is_some_and(|it| asked(it) != asked(&observed.labels)),
                 Field::SdkType => desired.sdk_type.as_ref().is_some_and(|it| *it != observed.sdk_type),
                 Field::ClientSecret => desired.client_secret.as_ref().is_some_and(|it| {
-                    told(observed.client_secret.as_ref()) != Some(it.value.expose_secret())
+                    text(observed.client_secret.as_ref()) != Some(it.value.expose_secret())
                 }),
             };
-            prop_assert!(differs, "{field:?}");
+            prop_assert!(differs, "{:?}", field);
         }
     }
 
+    /// Environments are a set.
     #[test]
-    fn order_and_repeats_in_environments_never_matter(list in proptest::collection::vec("[a-c]", 0..6), seed in any::<u64>()) {
+    fn order_and_repeats_of_environments_never_matter(list in proptest::collection::vec("[a-c]", 0..6), seed in any::<u64>()) {
         let observe = |list: &[String]| {
             let text = serde_json::json!({"displayName": "m", "environments": list}).to_string();
             ClientCredential::from_json(text.as_bytes()).unwrap()
         };
-        let desired = Desired {
-            display_name: "m".to_owned(), environments: Some(list.iter().cloned().collect()), labels: None, sdk_type: None, client_secret: None,
-        };
+        let desired = Desired { environments: Some(list.iter().cloned().collect()), ..named("m") };
         let mut other: Vec<_> = list.iter().chain(&list).cloned().collect();
         fastrand::Rng::with_seed(seed).shuffle(&mut other);
-        prop_assert!(plan(&desired, &observe(&list), FRESH).is_empty());
-        prop_assert!(plan(&desired, &observe(&other), FRESH).is_empty());
+        prop_assert!(matches!(planned(&desired, &observe(&list)), Plan::InSync));
+        prop_assert!(matches!(planned(&desired, &observe(&other)), Plan::InSync));
     }
 
+    /// It moves with every flag that is resolved.
     #[test]
     fn last_seen_time_is_never_drift(desired in desired(), observed in observed(), seen in 0_i64..9) {
         let moved = ClientCredential { last_seen_time: Some(jiff::Timestamp::from_second(seen).unwrap()), ..observed.clone() };
-        prop_assert_eq!(plan(&desired, &observed, FRESH).drift(), plan(&desired, &moved, FRESH).drift());
+        prop_assert_eq!(planned(&desired, &observed).fields(), planned(&desired, &moved).fields());
+    }
+
+    /// A plan is shown to people: no value of a secret is in it, in whatever form it is printed.
+    #[test]
+    fn changes_never_show_a_secret(observed in observed()) {
+        let desired = Desired { client_secret: Some(desired_secret("hunter2", "1")), ..named("m") };
+        let returned = ClientCredential { client_secret: Some("hunter3".into()), ..observed };
+        let plan = planned(&desired, &returned);
+        let shown = plan.changes().iter().map(ToString::to_string).collect::<String>();
+        let printed = format!("{shown} {plan:?}");
+        prop_assert!(!printed.contains("hunter"));
     }
 }
 
-/// A secret that the server withholds, and a record of having written it.
-fn withheld(version: &str, update_time: i64) -> (Desired, ClientCredential) {
-    let desired = Desired {
-        display_name: "m".to_owned(),
+fn named(display_name: &str) -> Desired {
+    Desired {
+        display_name: display_name.to_owned(),
         environments: None,
         labels: None,
         sdk_type: None,
-        client_secret: Some(DesiredSecret {
-            value: "s".into(),
-            uid: "u".to_owned(),
-            resource_version: version.to_owned(),
-            key: "k".to_owned(),
-        }),
-    };
-    let text = serde_json::json!({"displayName": "m", "updateTime": {"seconds": update_time}}).to_string();
-    (desired, ClientCredential::from_json(text.as_bytes()).unwrap())
-}
-
-fn record(version: &str, update_time: i64) -> WrittenSecret {
-    WrittenSecret {
-        uid: "u".to_owned(),
-        resource_version: version.to_owned(),
-        key: "k".to_owned(),
-        update_time: Some(jiff::Timestamp::from_second(update_time).unwrap().into()),
+        client_secret: None,
     }
 }
 
-#[test]
-fn a_withheld_secret_is_written_at_first_sight_and_then_left_alone() {
-    let (desired, observed) = withheld("1", 5);
-    assert_eq!(plan(&desired, &observed, FRESH).drift(), [Field::ClientSecret]);
-    let written = record("1", 5);
-    assert!(plan(&desired, &observed, Knowledge { written: Some(&written), ..FRESH }).is_empty());
+/// A secret that the server withholds, with the times of the credential in milliseconds.
+struct Withheld {
+    desired: Desired,
+    observed: Observation,
+    known: SecretKnowledge,
 }
 
-#[test]
-fn a_withheld_secret_is_written_again_when_its_version_moved_unless_the_value_is_known_to_be_the_same() {
-    let (desired, observed) = withheld("2", 5);
-    let written = record("1", 5);
-    let knowledge = Knowledge { written: Some(&written), ..FRESH };
-    assert_eq!(plan(&desired, &observed, knowledge).drift(), [Field::ClientSecret]);
-    assert!(plan(&desired, &observed, Knowledge { same_value: true, ..knowledge }).is_empty());
+impl Withheld {
+    /// The Secret is at a version, and the credential was last written then.
+    fn new(version: &str, update_time: i64) -> Self {
+        let desired = Desired { client_secret: Some(desired_secret("s", version)), ..named("m") };
+        let credential = ClientCredential {
+            update_time: Some(jiff::Timestamp::from_millisecond(update_time).unwrap()),
+            ..ClientCredential::from_json(br#"{"displayName":"m"}"#).unwrap()
+        };
+        Self { desired, observed: Observation::read(credential), known: SecretKnowledge::default() }
+    }
+
+    /// A version was written, and the credential had this time then.
+    fn written(self, version: &str, update_time: i64) -> Self {
+        let record = ObservedSecret {
+            uid: "u".to_owned(),
+            resource_version: version.to_owned(),
+            key: "k".to_owned(),
+            update_time: Some(jiff::Timestamp::from_millisecond(update_time).unwrap().into()),
+        };
+        Self { known: SecretKnowledge { record: Some(record), ..self.known }, ..self }
+    }
+
+    fn fields(&self, policy: DriftPolicy) -> Vec<Field> {
+        plan(&self.desired, &self.observed, &self.known, policy).fields()
+    }
+
+    fn is_written(&self) -> bool {
+        self.fields(DriftPolicy::Correct) == [Field::ClientSecret]
+    }
 }
 
+/// Nobody can tell whether it is the right one: it is written once.
 #[test]
-fn a_withheld_secret_is_written_again_when_somebody_else_wrote_the_credential() {
-    let (desired, observed) = withheld("1", 6);
-    let written = record("1", 5);
-    let knowledge = Knowledge { written: Some(&written), ..FRESH };
-    assert_eq!(plan(&desired, &observed, knowledge).drift(), [Field::ClientSecret]);
+fn withheld_secret_is_written_at_first_sight() {
+    assert!(Withheld::new("1", 5).is_written());
+    assert!(!Withheld::new("1", 5).written("1", 5).is_written());
 }
 
+/// A new version of the Secret is written, unless only its metadata moved.
 #[test]
-fn update_time_says_nothing_where_looking_is_itself_an_update() {
-    let (desired, observed) = withheld("1", 6);
-    let written = record("1", 5);
-    let knowledge = Knowledge { written: Some(&written), look: Look::Update, ..FRESH };
-    assert!(plan(&desired, &observed, knowledge).is_empty());
+fn withheld_secret_follows_the_version_of_its_value() {
+    let mut moved = Withheld::new("2", 5).written("1", 5);
+    assert!(moved.is_written());
+    moved.known.is_same_value = true;
+    assert!(!moved.is_written());
 }
 
+/// Another writer may have changed the secret too. The same time in another precision is no other writer.
 #[test]
-fn under_report_a_withheld_secret_that_was_never_compared_is_not_called_different() {
-    let (desired, observed) = withheld("1", 6);
-    let report = Knowledge { policy: DriftPolicy::Report, ..FRESH };
-    assert!(plan(&desired, &observed, report).is_empty());
-    let written = record("1", 5);
-    assert!(plan(&desired, &observed, Knowledge { written: Some(&written), ..report }).is_empty());
+fn withheld_secret_is_rewritten_after_another_writer() {
+    assert!(Withheld::new("1", 6).written("1", 5).is_written());
+    let mut precise = Withheld::new("1", 5).written("1", 5);
+    let time = |text: &str| Some(text.parse().unwrap());
+    for (observed, recorded, is_same) in [
+        ("2026-01-01T00:00:00.123Z", "2026-01-01T00:00:00.123456789Z", true),
+        ("2026-01-01T00:00:00.123456Z", "2026-01-01T00:00:00.123456789Z", true),
+        ("2026-01-01T00:00:00.124Z", "2026-01-01T00:00:00.123456789Z", true),
+        ("2026-01-01T00:00:00.125Z", "2026-01-01T00:00:00.123456789Z", false),
+        ("2026-01-01T00:00:00.123457Z", "2026-01-01T00:00:00.123456Z", false),
+        ("2026-01-01T00:00:01Z", "2026-01-01T00:00:00Z", false),
+    ] {
+        precise.observed.credential.update_time = time(observed);
+        precise.known.record.as_mut().unwrap().update_time = Some(crate::api::status::Time(time(recorded).unwrap()));
+        assert_eq!(precise.is_written(), !is_same, "{observed} {recorded}");
+    }
+}
+
+/// A server whose responses show the state before a write would have the secret written at every interval.
+#[test]
+fn rewrite_that_shows_late_is_not_repeated() {
+    let mut late = Withheld::new("1", 6).written("1", 5);
+    late.known.is_rewrite_unconfirmed = true;
+    assert!(!late.is_written(), "the same writer as before: ourselves");
+    late.observed.credential.updater = Some("identities/other".to_owned());
+    assert!(late.is_written(), "it was somebody else");
+}
+
+/// Observing by an update moves `updateTime` itself.
+#[test]
+fn update_time_of_an_update_tells_of_nobody() {
+    let mut observed = Withheld::new("1", 6).written("1", 5);
+    observed.observed.method = Method::Update;
+    assert!(!observed.is_written());
+}
+
+/// A difference that nobody saw is not reported.
+#[test]
+fn report_never_calls_an_uncompared_secret_different() {
+    assert!(Withheld::new("1", 6).fields(DriftPolicy::Report).is_empty());
+    assert!(Withheld::new("1", 6).written("1", 5).fields(DriftPolicy::Report).is_empty());
+}
+
+/// Our own write moves `updateTime`, which alone tells of another writer: so a write needs a fresh read first.
+#[test]
+fn cached_observation_hides_no_other_writer() {
+    let mut cached = Withheld::new("1", 5).written("1", 5);
+    cached.observed.method = Method::Cached;
+    cached.desired.display_name = "n".to_owned();
+    let planned = |it: &Withheld| plan(&it.desired, &it.observed, &it.known, DriftPolicy::Correct);
+    assert!(matches!(planned(&cached), Plan::NeedsFreshRead));
+    cached.observed.method = Method::Read;
+    assert_eq!(planned(&cached).fields(), [Field::DisplayName]);
+    cached.observed.method = Method::Cached;
+    cached.desired.client_secret = None;
+    assert_eq!(planned(&cached).fields(), [Field::DisplayName], "without a secret there is nothing to hide");
 }

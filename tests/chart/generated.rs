@@ -25,7 +25,8 @@ metadata:
 const HELMS_OWN: &[&str] =
     &["# Source: ", "helm.sh/chart: ", "helm.sh/resource-policy: ", "app.kubernetes.io/managed-by: "];
 
-fn up_to_date(path: &Path, expected: &str) {
+/// Holds a file against what it is made from, or writes it.
+pub fn up_to_date(path: &Path, expected: &str) {
     if std::env::var_os("GENERATE").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, expected).unwrap();

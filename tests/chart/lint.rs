@@ -28,18 +28,31 @@ fn the_chart_has_the_version_of_the_workspace() {
 }
 
 #[test]
-fn what_the_chart_creates_has_the_common_labels() {
+fn objects_of_the_chart_have_the_common_metadata() {
     for document in documents(&succeed(&mut template(&["--values", &values("values-full.yaml")]))) {
         let name = text(&document, "/metadata/name");
         // The user's own objects are the user's own.
         if !["confidence-operator-extra", "confidence-operator-text"].contains(&name) {
-            let labels = [&document["metadata"]["labels"], &document["spec"]["template"]["metadata"]["labels"]];
-            for labels in labels.into_iter().filter(|it| !it.is_null()) {
-                assert_eq!(labels["cost-centre"], "platform", "{} {name}", text(&document, "/kind"));
-            }
-            assert!(document["metadata"]["labels"].is_object(), "{} {name} has no labels", text(&document, "/kind"));
+            let metadata = &document["metadata"];
+            assert_eq!(metadata["labels"]["cost-centre"], "platform", "{} {name}", text(&document, "/kind"));
+            assert_eq!(
+                metadata["annotations"]["example.com/contact"],
+                "platform",
+                "{} {name}",
+                text(&document, "/kind")
+            );
         }
     }
+}
+
+/// What a user sets takes the place of what the chart has, and no key comes twice: the full values repeat keys everywhere.
+#[test]
+fn repeated_keys_are_merged() {
+    for file in SETS {
+        documents(&succeed(&mut template(&["--values", &values(file)])));
+    }
+    let twice = "a: {b: 1, b: 2}";
+    assert!(std::panic::catch_unwind(|| documents(twice)).is_err(), "a key that is there twice was not noticed");
 }
 
 #[test]

@@ -10,10 +10,10 @@ use super::support::{chart, documents, repository, succeed, template, text, tool
 
 /// What the binary exposes, without the suffixes of counters and histograms.
 const METRICS: &[&str] = &[
-    "account_budget_requests_per_second",
-    "account_held",
+    "account_blocked",
     "account_queue_depth",
     "account_queue_duration_seconds",
+    "account_rate_limit_requests_per_second",
     "api_request_duration_seconds",
     "api_requests",
     "build_info",
@@ -102,7 +102,7 @@ fn rendered_rule(namespace: &str, folder: &Path) -> PathBuf {
         "--namespace",
         namespace,
         "--set",
-        "metrics.prometheusRule.enabled=true",
+        "metrics.prometheusRule.enabled=true,metrics.prometheusRule.runbookUrl=",
         "--show-only",
         "templates/monitoring/prometheusrule.yaml",
     ]));

@@ -3,9 +3,10 @@
 use serde_json::Value;
 use testbed::Tool;
 
-use super::support::{SETS, chart, documents, fail, succeed, template, text, tool, values};
+use super::support::{SETS, chart, documents, fail, succeed, template, text, tool};
 
 const ONE_REPLICA: &str = "replicaCount=1";
+const BUDGET: &str = "podDisruptionBudget.enabled=true";
 const NO_MAXIMUM: &str = "podDisruptionBudget.maxUnavailable=";
 
 /// Values, and a part of what is said about them.
@@ -21,6 +22,8 @@ const REFUSED: &[(&[&str], &str)] = &[
     (&["confidence.interval=ten"], "at '/confidence/interval': 'ten' does not match pattern"),
     (&["confidence.interval=9999999999h"], "at '/confidence/interval': '9999999999h' does not match pattern"),
     (&["confidence.interval=999ms"], "confidence.interval: 999ms is shorter than 1s"),
+    (&["confidence.minInterval=999ms"], "confidence.minInterval: 999ms is shorter than 1s"),
+    (&["confidence.interval=29s"], "confidence.interval: 29s is shorter than confidence.minInterval, which is 30s"),
     (&["confidence.lastSeenResolution=0h0m"], "confidence.lastSeenResolution: 0h0m is shorter than 1s"),
     (&["leaderElection.leaseDuration=14s999ms"], "leaderElection.leaseDuration: 14s999ms is shorter than 15s"),
     (&["leaderElection.leaseDuration=0.004h"], "leaderElection.leaseDuration: 0.004h is shorter than 15s"),
@@ -53,24 +56,48 @@ const REFUSED: &[(&[&str], &str)] = &[
     (&["credentials.token=x"], "are used with credentials.create=true only"),
     (&["confidence.url=http://iam.example.com"], "would send the token in the clear"),
     (&["confidence.tokenUrl=http://iam.example.com"], "would send the token in the clear"),
-    (&["podDisruptionBudget.minAvailable=1"], "give minAvailable or maxUnavailable"),
-    (&["podDisruptionBudget.maxUnavailable="], "give minAvailable or maxUnavailable"),
-    (&["podDisruptionBudget.maxUnavailable=0"], "maxUnavailable 0 of 2 replicas lets no pod go"),
-    (&["podDisruptionBudget.maxUnavailable=0%"], "maxUnavailable 0% of 2 replicas lets no pod go"),
-    (&[ONE_REPLICA, "podDisruptionBudget.minAvailable=1", NO_MAXIMUM], "minAvailable 1 of 1 replicas lets no pod go"),
-    (&[ONE_REPLICA, "podDisruptionBudget.minAvailable=1%", NO_MAXIMUM], "minAvailable 1% of 1 replicas lets no pod go"),
-    (&["podDisruptionBudget.minAvailable=100%", NO_MAXIMUM], "minAvailable 100% of 2 replicas lets no pod go"),
+    (&[BUDGET, "podDisruptionBudget.minAvailable=1"], "give minAvailable or maxUnavailable"),
+    (&[BUDGET, "podDisruptionBudget.maxUnavailable="], "give minAvailable or maxUnavailable"),
+    (&[BUDGET, "podDisruptionBudget.maxUnavailable=0"], "maxUnavailable 0 of 2 replicas lets no pod go"),
+    (&[BUDGET, "podDisruptionBudget.maxUnavailable=0%"], "maxUnavailable 0% of 2 replicas lets no pod go"),
+    (
+        &[BUDGET, ONE_REPLICA, "podDisruptionBudget.minAvailable=1", NO_MAXIMUM],
+        "minAvailable 1 of 1 replicas lets no pod go",
+    ),
+    (
+        &[BUDGET, ONE_REPLICA, "podDisruptionBudget.minAvailable=1%", NO_MAXIMUM],
+        "minAvailable 1% of 1 replicas lets no pod go",
+    ),
+    (&[BUDGET, "podDisruptionBudget.minAvailable=100%", NO_MAXIMUM], "minAvailable 100% of 2 replicas lets no pod go"),
     (&["fullnameOverride=co.v1"], "at '/fullnameOverride': 'co.v1' does not match pattern"),
     (&["fullnameOverride=1st"], "at '/fullnameOverride': '1st' does not match pattern"),
     (&["nameOverride=co.v1"], "at '/nameOverride': 'co.v1' does not match pattern"),
     (&["rbac.secrets.access=named"], "named needs the names"),
     (&["rbac.secrets.named.checkout={a}"], "is used with rbac.secrets.access=named only"),
+    (&["rbac.secrets.access=none"], "none leaves no Secret to publish into"),
+    (&["rbac.clusterRoles=false"], "watching all namespaces needs a ClusterRole"),
+    (&["rbac.clusterRoles=false", "watchNamespaces={a}"], "give instanceId, or create.enabled=false"),
+    (&["accounts.default=false", "accounts.enabled=false"], "accounts.enabled=true is needed"),
+    (&["credentials.volume.emptyDir.medium=", "credentials.directory=/a"], "give volume or directory, not both"),
+    (&["credentials.directory=/a", "credentials.create=true"], "makes a Secret, which credentials.volume and"),
+    (&["credentials.keys.clientId=a", "credentials.keys.clientSecret=a"], "need different keys"),
+    (&["credentials.directory=vault"], "at '/credentials/directory': 'vault' does not match pattern"),
+    (&["image.registry=https://a"], "at '/image/registry': 'https://a' does not match pattern"),
+    (&["tolerations[0].operator=Bogus"], "at '/tolerations/0/operator': value must be one of"),
+    (&["podSecurityContext.runAsNonroot=true"], "additional properties 'runAsNonroot' not allowed"),
+    (&["extraEnv[0].name=a", "extraEnv[0].valeu=b"], "at '/extraEnv/0': additional properties 'valeu' not allowed"),
+    (&["initContainers[0].name=a", "initContainers[0].imgae=b"], "additional properties 'imgae' not allowed"),
+    (&["extraVolumes[0].emptyDir.medium=Memory"], "missing property 'name'"),
+    (&["metrics.service.ipFamilies={IPv5}"], "at '/metrics/service/ipFamilies/0': value must be one of"),
+    (&["metrics.prometheusRule.alerts.ConfidenceOperatorAbsent.severty=page"], "properties 'severty' not allowed"),
+    (&[r"podLabels.app\.kubernetes\.io/instance=a"], "podLabels: the chart itself sets app.kubernetes.io/instance"),
+    (&[r"commonLabels.app\.kubernetes\.io/name=a"], "commonLabels: the chart itself sets app.kubernetes.io/name"),
     (
         &["watchNamespaces={payments}", "rbac.secrets.access=named", "rbac.secrets.named.checkout={a}"],
         "namespace checkout is not in watchNamespaces",
     ),
     (
-        &["metrics.prometheusRule.enabled=true", "metrics.prometheusRule.disabled={NoSuchAlert}"],
+        &["metrics.prometheusRule.enabled=true", "metrics.prometheusRule.alerts.NoSuchAlert.enabled=false"],
         "there is no alert NoSuchAlert",
     ),
 ];
@@ -86,17 +113,17 @@ fn mistakes_in_values_are_refused_with_a_message_that_names_them() {
 
 #[test]
 fn values_at_their_bounds_are_taken() {
-    let shortest = "leaderElection.leaseDuration=15s,confidence.interval=1000ms,terminationGracePeriodSeconds=20";
-    let longer = "leaderElection.leaseDuration=0.25m,confidence.interval=1m0.5s,confidence.lastSeenResolution=1h30m";
+    let shortest = "leaderElection.leaseDuration=15s,confidence.interval=1000ms,confidence.minInterval=1s,terminationGracePeriodSeconds=20";
+    let longer = "leaderElection.leaseDuration=0.25m,confidence.interval=1m0.5s,confidence.minInterval=1m0.5s,confidence.lastSeenResolution=1h30m";
     for fine in [
         shortest,
         longer,
-        "replicaCount=3,podDisruptionBudget.minAvailable=2,podDisruptionBudget.maxUnavailable=",
-        "replicaCount=3,podDisruptionBudget.minAvailable=66%,podDisruptionBudget.maxUnavailable=",
-        "replicaCount=1",
+        "podDisruptionBudget.enabled=true,replicaCount=3,podDisruptionBudget.minAvailable=2,podDisruptionBudget.maxUnavailable=",
+        "podDisruptionBudget.enabled=true,replicaCount=3,podDisruptionBudget.minAvailable=66%,podDisruptionBudget.maxUnavailable=",
+        "podDisruptionBudget.enabled=true,replicaCount=1",
         "replicaCount=1,podDisruptionBudget.enabled=false,podDisruptionBudget.maxUnavailable=0",
         // Nothing runs, so nothing can be in the way of a drain.
-        "replicaCount=0",
+        "podDisruptionBudget.enabled=true,replicaCount=0",
         "fullnameOverride=co-v1",
     ] {
         succeed(&mut template(&["--set", fine]));
@@ -116,14 +143,6 @@ fn a_release_gets_names_that_a_service_can_have_or_is_told_why_not() {
     let told = fail(&mut named("1st"));
     assert!(told.contains("fullnameOverride: the name 1st-confidence-operator begins with a digit"), "{told}");
     succeed(named("1st").args(["--set", "metrics.service.enabled=false"]));
-}
-
-#[test]
-fn the_schema_knows_every_value_and_no_other_and_is_closed_everywhere() {
-    let schema: Value = serde_json::from_slice(&std::fs::read(chart().join("values.schema.json")).unwrap()).unwrap();
-    let values = documents(&std::fs::read_to_string(chart().join("values.yaml")).unwrap()).remove(0);
-    // Those of umbrella charts: they come from outside.
-    same_keys(&schema, &values, "", &["global", "enabled"]);
 }
 
 #[test]
@@ -147,31 +166,25 @@ fn switches(values: &Value, path: &str) -> Vec<(String, Value)> {
     }
 }
 
-fn same_keys(schema: &Value, values: &Value, path: &str, foreign: &[&str]) {
-    let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return };
-    assert_eq!(schema["additionalProperties"], Value::Bool(false), "{path}: unknown names must be refused");
-    let Some(values) = values.as_object().filter(|it| !it.is_empty()) else { return };
-    for name in values.keys() {
-        assert!(properties.contains_key(name), "{path}/{name} is not in the schema");
-    }
-    for (name, schema) in properties.iter().filter(|(name, _)| !foreign.contains(&name.as_str())) {
-        // What Kubernetes defines has optional parts of its own.
-        if !["/affinity", "/resources"].contains(&path) {
-            let value = values.get(name).unwrap_or_else(|| panic!("{path}/{name} is not in values.yaml"));
-            same_keys(schema, value, &format!("{path}/{name}"), &[]);
-        }
-    }
-}
-
+/// Values of other charts may be among the global ones.
 #[test]
-fn an_umbrella_chart_can_carry_this_one() {
+fn umbrella_chart_can_carry_this_one() {
     succeed(&mut template(&["--set", "global.team=platform,enabled=true"]));
 }
 
+/// The oldest Kubernetes that is supported takes the release, and the one before it does not.
 #[test]
-fn null_takes_a_default_away_as_openshift_needs_it() {
-    let unset = "podSecurityContext.runAsUser=null,podSecurityContext.runAsGroup=null,podSecurityContext.fsGroup=null";
-    let rendered = documents(&succeed(&mut template(&["--set", unset, "--values", &values("values-namespaced.yaml")])));
+fn oldest_supported_kubernetes_is_taken() {
+    succeed(&mut template(&["--kube-version", "1.31.0"]));
+    let told = fail(&mut template(&["--kube-version", "1.30.9"]));
+    assert!(told.contains("chart requires kubeVersion: >=1.31.0-0"), "{told}");
+}
+
+/// `null` takes a default away.
+#[test]
+fn null_removes_a_default() {
+    let unset = "podSecurityContext.runAsUser=null,podSecurityContext.fsGroup=null";
+    let rendered = documents(&succeed(&mut template(&["--set", unset])));
     let deployment = rendered.iter().find(|it| text(it, "/kind") == "Deployment").unwrap();
     let context = &deployment["spec"]["template"]["spec"]["securityContext"];
     assert_eq!(context["runAsNonRoot"], true);

@@ -10,7 +10,8 @@ use testbed::Tool;
 pub const RELEASE: &str = "confidence-operator";
 
 /// The sets of values that the chart is tested with, besides its defaults.
-pub const SETS: [&str; 3] = ["values-full.yaml", "values-other.yaml", "values-namespaced.yaml"];
+pub const SETS: [&str; 5] =
+    ["values-full.yaml", "values-other.yaml", "values-namespaced.yaml", "values-openshift.yaml", "values-vault.yaml"];
 
 /// A path within the repository.
 pub fn repository(path: &str) -> PathBuf {
@@ -63,7 +64,7 @@ pub fn template(arguments: &[&str]) -> Command {
     helm
 }
 
-/// The documents of a stream of YAML.
+/// The documents of a stream of YAML. A key that is twice in one map is an error, as it is for kustomize and Flux.
 pub fn documents(yaml: &str) -> Vec<Value> {
     let documents = serde_saphyr::from_multiple::<Value>(yaml).unwrap();
     documents.into_iter().filter(|document| !document.is_null()).collect()

@@ -106,7 +106,7 @@ async fn an_update_that_is_not_taken_is_reported_and_not_repeated_before_the_int
     world.simulator.fault(Fault::always(FaultKind::NotTaken { fields: vec!["labels".to_owned()] }));
     let _operator = world.operator(&[]);
     world.apply("stubborn", json!({"labels": {"a": "1"}, "sdkType": "BACKEND"})).await;
-    let object = world.until_reason("stubborn", "UpdateNotTaken").await;
+    let object = world.until_reason("stubborn", "UpdateNotApplied").await;
     assert_eq!(condition(&object, "Ready").unwrap().0, "False");
     assert_eq!(condition(&object, "Stalled").unwrap().0, "True");
     assert_eq!(status(&object).drift.unwrap().fields, ["labels"]);

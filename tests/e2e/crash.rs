@@ -80,7 +80,7 @@ async fn run_until(world: &World, id: &str, point: Point) -> Process {
             world.until_calls(|calls| calls.iter().any(|call| call.kind == kind && call.settled)).await;
         }
         Point::Seen => {
-            let seen = |line: &str| line.contains("\"request\"") && line.contains("\"ok\"");
+            let seen = |line: &str| line.contains("\"read\"") && line.contains("\"ok\"");
             operator.wait_for_line(PATIENCE, seen).unwrap();
         }
         Point::ApiServer(..) => proxy.until_held().await,
@@ -130,7 +130,7 @@ async fn killed_before_its_update_is_carried_out_it_updates_after_a_look() {
 async fn killed_after_its_update_was_carried_out_it_writes_nothing_again_but_the_withheld_secret() {
     for (id, point) in [
         ("update-done", Point::Confidence(Update, FaultKind::HangAfter)),
-        ("update-answered", Point::ApiServer(Hold::Request, Method::PATCH, "/status")),
+        ("update-answered", Point::ApiServer(Hold::Request, Method::PUT, "/status")),
     ] {
         let end = killed_at(id, Secrets::Withheld, point).await;
         assert_eq!(end.kinds, [Get, Update, Get, Update, Get], "{id}");
@@ -145,7 +145,7 @@ async fn killed_after_its_update_was_carried_out_it_writes_nothing_again_but_the
 async fn killed_after_its_update_was_carried_out_it_writes_nothing_again_where_the_secret_is_returned() {
     for (id, point) in [
         ("returned-done", Point::Confidence(Update, FaultKind::HangAfter)),
-        ("returned-answered", Point::ApiServer(Hold::Request, Method::PATCH, "/status")),
+        ("returned-answered", Point::ApiServer(Hold::Request, Method::PUT, "/status")),
     ] {
         let end = killed_at(id, Secrets::Returned, point).await;
         assert_eq!(end.kinds, [Get, Update, Get, Get], "{id}");
@@ -158,7 +158,7 @@ async fn killed_after_its_update_was_carried_out_it_writes_nothing_again_where_t
 #[tokio::test]
 async fn killed_after_its_status_was_written_it_does_nothing_again() {
     for (id, point, events) in [
-        ("status-done", Point::ApiServer(Hold::Answer, Method::PATCH, "/status"), &[][..]),
+        ("status-done", Point::ApiServer(Hold::Answer, Method::PUT, "/status"), &[][..]),
         ("before-event", Point::ApiServer(Hold::Request, Method::POST, "/events"), &[]),
         ("event-done", Point::ApiServer(Hold::Answer, Method::POST, "/events"), &["Updated"]),
     ] {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use confidence_simulator::CallKind::{Get, List, Token, Update};
+use confidence_simulator::CallKind::{Get, Token, Update};
 use confidence_simulator::{CallKind, Config, Fault, FaultKind};
 use serde_json::json;
 use testbed::Process;
@@ -37,7 +37,7 @@ async fn nobody_else_makes_a_call(world: &World) {
 }
 
 #[tokio::test]
-async fn a_401_renews_the_token_and_the_call_is_made_once_more() {
+async fn refused_token_is_renewed_once() {
     let world = World::new(Config::default()).await;
     world.seed("renewed");
     world.simulator.fault(Fault::once(FaultKind::status(401)).on(Update));
@@ -47,44 +47,50 @@ async fn a_401_renews_the_token_and_the_call_is_made_once_more() {
     assert_eq!(kinds(&world), [Token, Get, Update, Token, Update]);
 }
 
+/// A server with another API client, whose secret is the same.
+fn with_other_client() -> Config {
+    let clients = ["test-client", "other-client"].map(|id| (id.to_owned(), "test-client-secret".to_owned()));
+    Config { clients: clients.into(), ..Config::default() }
+}
+
 #[tokio::test]
-async fn what_was_refused_to_the_old_credentials_is_tried_again_with_new_ones() {
-    let world = World::new(Config::default()).await;
+async fn new_credentials_try_refused_calls_again() {
+    let world = World::new(with_other_client()).await;
     world.seed("forbidden");
     let fault = world.simulator.fault(Fault::always(FaultKind::status(403)).about("forbidden"));
     let _operator = exchanging(&world, "test-client-secret");
     world.apply("forbidden", json!({})).await;
     world.until_reason("forbidden", "Forbidden").await;
     world.simulator.remove_fault(fault);
-    std::fs::write(world.file("secret"), "another-secret").unwrap();
+    std::fs::write(world.file("id"), "other-client").unwrap();
     world.until_reason("forbidden", "InSync").await;
-    assert_eq!(kinds(&world), [Token, Get, Update, Get]);
+    assert_eq!(kinds(&world), [Token, Get, Update, Token, Get]);
 }
 
+/// Two credentials that are refused with every token tell that it is the account.
 #[tokio::test]
-async fn a_401_that_a_new_token_does_not_mend_holds_the_account() {
-    let world = World::new(Config::default()).await;
-    world.seed("barred");
+async fn standing_401_blocks_the_account() {
+    let world = World::new(with_other_client()).await;
     let fault = world.simulator.fault(Fault::always(FaultKind::status(401)).on(Get));
     let _operator = exchanging(&world, "test-client-secret");
-    world.apply("barred", json!({})).await;
-    let object = world.until_reason("barred", "Unauthenticated").await;
-    assert!(message(&object).contains("--client-secret-file"), "{}", message(&object));
-    assert_eq!(kinds(&world), [Token, Get, Token, Get]);
-    nobody_else_makes_a_call(&world).await;
-    // Other credentials are a reason to try again, and nothing else is for five minutes.
+    for id in ["barred-1", "barred-2"] {
+        world.seed(id);
+        world.apply(id, json!({})).await;
+        let object = world.until_reason(id, "Unauthenticated").await;
+        assert!(message(&object).contains("--client-secret-file"), "{}", message(&object));
+    }
+    // Other credentials are a reason to try again at once.
     world.simulator.remove_fault(fault);
-    std::fs::write(world.file("secret"), "another-secret").unwrap();
-    for id in ["barred", "other-1", "other-2", "other-3"] {
+    std::fs::write(world.file("id"), "other-client").unwrap();
+    for id in ["barred-1", "barred-2"] {
         world.until_reason(id, "InSync").await;
     }
-    // Those that come at the same moment look together.
-    let looks = &kinds(&world)[4..];
-    assert!(looks.len() <= 4 && looks.iter().all(|it| [Get, List].contains(it)), "{looks:?}");
+    let calls = kinds(&world);
+    assert!(calls.iter().filter(|it| **it == Token).count() <= 4, "{calls:?}");
 }
 
 #[tokio::test]
-async fn a_refused_client_secret_costs_one_call_until_the_file_changes() {
+async fn refused_client_secret_waits_for_new_files() {
     let world = World::new(Config::default()).await;
     world.seed("refused");
     let operator = exchanging(&world, "wrong");

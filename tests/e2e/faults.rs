@@ -132,5 +132,5 @@ async fn a_credential_that_goes_away_and_comes_back_costs_one_look_each_time_and
     assert_eq!(condition(&object, "Stalled"), None);
     let calls: Vec<_> = world.simulator.calls().into_iter().map(|call| (call.kind, call.status.unwrap())).collect();
     assert_eq!(calls, [(Get, 200), (Update, 200), (Get, 404), (Get, 200), (Update, 200)]);
-    world.until_events("away", &["Updated", "CredentialNotFound", "DriftDetected", "Updated"]).await;
+    world.until_events("away", &["Updated", "CredentialNotFound", "Updated"]).await;
 }

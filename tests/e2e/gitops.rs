@@ -85,7 +85,7 @@ async fn real_objects_are_judged_as_a_person_would() {
     for (name, reason, argo, kstatus) in [
         ("lost", "CredentialNotFound", "Degraded", Status::Failed),
         ("resting", "Suspended", "Suspended", Status::InProgress),
-        ("differing", "Reported", "Healthy", Status::Current),
+        ("differing", "DriftReported", "Healthy", Status::Current),
     ] {
         world.until_reason(name, reason).await;
         assert_eq!(judged(&world, name).await, (argo.into(), kstatus), "{name}");

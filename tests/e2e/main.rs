@@ -15,6 +15,7 @@ mod crowd;
 mod examples;
 mod faults;
 mod gitops;
+mod lifecycle;
 mod network;
 mod outage;
 mod prism;

@@ -18,15 +18,18 @@ use crate::world::{World, message};
 /// A name that no resolver knows (RFC 6761): who gets there was led there by a proxy.
 const NAME: &str = "confidence.invalid";
 
+/// The header of the user `operator` with the password `hunter2-proxy`, in lower case.
+const USER: &str = "proxy-authorization: basic b3blcmf0b3i6ahvudgvymi1wcm94eq==";
+
 /// A server that speaks TLS in front of one that does not, with a certificate for [`NAME`] and for the loopback address.
-struct Front {
-    address: SocketAddr,
+pub struct Front {
+    pub address: SocketAddr,
     /// The certificate of the authority, in PEM.
-    ca: String,
+    pub ca: String,
 }
 
 impl Front {
-    async fn start(behind: SocketAddr) -> Self {
+    pub async fn start(behind: SocketAddr) -> Self {
         let mut authority = CertificateParams::new([]).unwrap();
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
@@ -54,10 +57,10 @@ impl Front {
     }
 }
 
-/// A proxy that knows the way to [`NAME`], and remembers what it was asked for.
+/// A proxy that knows the way to [`NAME`], and records what it was asked for.
 struct Proxy {
     address: SocketAddr,
-    /// Method and target of each request or tunnel.
+    /// Method and target of each request or tunnel, and the user that came with it.
     asked: Arc<Mutex<Vec<String>>>,
 }
 
@@ -96,7 +99,9 @@ async fn pass_on(mut stream: TcpStream, tls: SocketAddr, plain: SocketAddr, reco
     let line = String::from_utf8_lossy(&head).lines().next().unwrap().to_owned();
     let (method, target) = line.split_once(' ').unwrap();
     let target = target.split(' ').next().unwrap();
-    record.lock().unwrap().push(format!("{method} {target}"));
+    let text = String::from_utf8_lossy(&head).to_ascii_lowercase();
+    let user = if text.contains(USER) { " for the user" } else { "" };
+    record.lock().unwrap().push(format!("{method} {target}{user}"));
     let to = match method {
         "CONNECT" if target.starts_with(NAME) => tls,
         "CONNECT" => target.parse().unwrap(),
@@ -127,7 +132,7 @@ fn operator(world: &World, url: &str, environment: &[(&str, &str)], flags: &[&st
 }
 
 #[tokio::test]
-async fn an_authority_that_is_not_the_systems_is_trusted_with_ca_file_and_with_nothing_else() {
+async fn private_authority_is_trusted_with_ca_file_alone() {
     let (world, front) = world().await;
     let (url, ca) = (format!("https://{}", front.address), world.file("ca.pem").display().to_string());
     world.seed("tls");
@@ -152,7 +157,7 @@ async fn an_authority_that_is_not_the_systems_is_trusted_with_ca_file_and_with_n
 }
 
 #[tokio::test]
-async fn calls_go_through_the_proxies_of_the_environment() {
+async fn calls_go_through_proxies_of_the_environment() {
     let (world, front) = world().await;
     let proxy = Proxy::start(front.address, world.server.address()).await;
     let ca = world.file("ca.pem").display().to_string();
@@ -179,21 +184,52 @@ async fn calls_go_through_the_proxies_of_the_environment() {
 }
 
 #[tokio::test]
-async fn a_host_of_no_proxy_is_called_without_one() {
+async fn host_of_no_proxy_is_called_without_one() {
     let (world, front) = world().await;
     let proxy = Proxy::start(front.address, world.server.address()).await;
+    let ca = world.file("ca.pem").display().to_string();
     world.seed("straight");
-    let url = world.server.url();
-    let environment = [("HTTP_PROXY", &*proxy.url()), ("HTTPS_PROXY", &*proxy.url()), ("NO_PROXY", "127.0.0.1")];
-    let _operator = operator(&world, &url, &environment, &[]);
+    let environment = [("HTTPS_PROXY", &*proxy.url()), ("NO_PROXY", &format!("127.0.0.1,{NAME}"))];
+    let _operator = operator(&world, &format!("https://{NAME}"), &environment, &["--ca-file", &ca]);
     world.apply("straight", json!({})).await;
-    world.until_reason("straight", "InSync").await;
+    world.until_reason("straight", "Unreachable").await; // the name leads nowhere without the proxy
     assert!(proxy.asked().is_empty(), "{:?}", proxy.asked());
+}
+
+/// A proxy would see the token in the clear.
+#[tokio::test]
+async fn loopback_is_called_without_a_proxy() {
+    let (world, front) = world().await;
+    let proxy = Proxy::start(front.address, world.server.address()).await;
+    world.seed("loopback");
+    let environment = [("HTTP_PROXY", &*proxy.url()), ("http_proxy", &*proxy.url())];
+    let _operator = operator(&world, &world.server.url(), &environment, &[]);
+    world.apply("loopback", json!({})).await;
+    world.until_reason("loopback", "InSync").await;
+    let asked: Vec<_> = proxy.asked().into_iter().filter(|asked| asked.contains("/v1/")).collect();
+    assert!(asked.is_empty(), "{asked:?}");
+}
+
+/// The password of the proxy reaches the proxy and no log.
+#[tokio::test]
+async fn proxy_password_is_used_and_not_logged() {
+    let (world, front) = world().await;
+    let proxy = Proxy::start(front.address, world.server.address()).await;
+    let ca = world.file("ca.pem").display().to_string();
+    world.seed("password");
+    let url = format!("http://operator:hunter2-proxy@{}", proxy.address);
+    let environment = [("HTTPS_PROXY", &*url), ("NO_PROXY", "127.0.0.1"), ("LOG_LEVEL", "debug")];
+    let operator = operator(&world, &format!("https://{NAME}"), &environment, &["--ca-file", &ca]);
+    world.apply("password", json!({})).await;
+    world.until_reason("password", "InSync").await;
+    assert!(proxy.asked().iter().all(|asked| asked.ends_with(" for the user")), "{:?}", proxy.asked());
+    let log = operator.lines().join("\n");
+    assert!(!log.contains("hunter2"), "{log}");
 }
 
 /// As kubectl does, and every client that reads a kubeconfig.
 #[tokio::test]
-async fn the_api_server_is_called_through_the_proxy_too_unless_no_proxy_names_it() {
+async fn api_server_is_called_through_the_proxy_too() {
     let (world, front) = world().await;
     let proxy = Proxy::start(front.address, world.server.address()).await;
     let ca = world.file("ca.pem").display().to_string();

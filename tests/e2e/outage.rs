@@ -27,7 +27,7 @@ async fn an_outage_costs_each_resource_at_most_one_status_write_out_and_one_back
     }
     let before = metric(&operator, "confidence_operator_status_writes_total").await;
     world.simulator.fault(Fault::always(FaultKind::status(500)));
-    let down = r#"confidence_operator_account_held{cause="down"} 1"#;
+    let down = r#"confidence_operator_account_blocked{account="default",cause="service_unavailable"} 1"#;
     let metrics = async || get(&operator, "/metrics").await.1;
     eventually("the outage is seen", Deadline::default(), metrics, |it| it.contains(down)).await;
     let began = world.simulator.call_count();
@@ -48,7 +48,11 @@ async fn an_outage_costs_each_resource_at_most_one_status_write_out_and_one_back
     let most = f64::from(u32::try_from(2 * RESOURCES).unwrap());
     let about_the_account = async || world.event_reasons("operator-0").await;
     let told = eventually("events", Deadline::default(), about_the_account, |it| it.len() >= 2).await;
-    assert_eq!(told, ["ServiceUnavailable", "AccountOpen"], "one event out and one back, for all resources together");
+    assert_eq!(
+        told,
+        ["ServiceUnavailable", "AccountAvailable"],
+        "one event out and one back, for all resources together"
+    );
     assert!(writes <= most, "{writes} status writes for {RESOURCES} resources");
     assert!(during <= 20, "{during} calls while the account was held back");
 }

@@ -53,7 +53,7 @@ async fn prism_takes_every_update_and_the_status_says_that_none_was_taken() {
     let reference = json!({"secretKeyRef": {"name": "mocked", "key": "secret"}});
     let spec = json!({"environments": ["a"], "labels": {"a": "b"}, "sdkType": "FRONTEND", "clientSecret": reference});
     world.apply("mocked", spec).await;
-    let object = world.until_reason("mocked", "UpdateNotTaken").await;
+    let object = world.until_reason("mocked", "UpdateNotApplied").await;
     assert_eq!(condition(&object, "Stalled").unwrap().0, "True");
     assert!(status(&object).drift.unwrap().fields.contains(&"displayName".to_owned()));
     world.look_at("mocked", "1").await;
@@ -61,12 +61,12 @@ async fn prism_takes_every_update_and_the_status_says_that_none_was_taken() {
     let counts: Vec<_> =
         metrics.lines().filter(|line| line.starts_with("confidence_operator_api_requests_total")).collect();
     let count = |method: &str, outcome: &str| {
-        let name = format!(r#"{{method="{method}",outcome="{outcome}"}} "#);
+        let name = format!(r#"{{account="default",method="{method}",outcome="{outcome}"}} "#);
         counts.iter().find_map(|line| line.split_once(&name)).map_or(0, |(_, count)| count.parse().unwrap())
     };
     // A GET finds out that reading is not offered; then a look and an update for each of the two passes, and once more
     // for the shape of labels at the most.
-    assert_eq!(count("get", "not_offered"), 1, "{counts:#?}");
+    assert_eq!(count("get", "unsupported"), 1, "{counts:#?}");
     let (taken, refused) = (count("update", "ok"), count("update", "invalid_request"));
     assert!((4..=5).contains(&taken), "{counts:#?}");
     assert_eq!(refused, 0, "{counts:#?}");

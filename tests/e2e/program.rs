@@ -181,7 +181,7 @@ async fn the_endpoints_tell_that_it_is_alive_and_ready_and_what_it_did() {
     let metrics = get(&operator, "/metrics").await.1;
     for line in [
         r#"confidence_operator_reconcile_total{outcome="updated"} 1"#,
-        r#"confidence_operator_api_requests_total{method="update",outcome="ok"} 1"#,
+        r#"confidence_operator_api_requests_total{account="default",method="update",outcome="ok"} 1"#,
         r#"confidence_operator_drift_corrected_total{field="sdkType"} 1"#,
         r#"confidence_operator_resources{reason="InSync"} 1"#,
     ] {
@@ -217,14 +217,16 @@ async fn at_info_each_write_is_one_line_that_says_what_was_written_and_a_quiet_r
     world.apply("logged", json!({"sdkType": "BACKEND"})).await;
     world.until_reason("logged", "InSync").await;
     let lines = || -> Vec<Value> { operator.lines().iter().map(|it| serde_json::from_str(it).unwrap()).collect() };
-    let updates: Vec<_> = lines().into_iter().filter(|it| it["message"] == "update").collect();
+    let updates: Vec<_> = lines().into_iter().filter(|it| it["message"] == "write").collect();
     assert_eq!(updates.len(), 1, "{updates:?}");
     let credential = format!("clients/{CLIENT}/credentials/logged");
     for (field, expected) in [
         ("level", "INFO"),
         ("namespace", world.namespace.as_str()),
         ("resource", "logged"),
-        ("credential", credential.as_str()),
+        ("account", "default"),
+        ("kind", "update"),
+        ("about", credential.as_str()),
         ("update_mask", "sdk_type"),
         ("outcome", "ok"),
     ] {

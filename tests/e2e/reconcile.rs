@@ -26,7 +26,7 @@ async fn a_credential_that_differs_is_updated_with_exactly_the_fields_that_diffe
     assert_eq!(status.update_time.unwrap().0, world.credential("minimal").update_time.unwrap());
     assert_eq!(status.creator.as_deref(), Some("identities/creator"));
     assert_eq!(status.updater.as_deref(), Some("identities/operator"));
-    assert_eq!(condition(&object, "Drifted"), Some(("False".into(), "InSync".into())));
+    assert_eq!(condition(&object, "Drifted"), None);
 }
 
 #[tokio::test]
@@ -202,9 +202,9 @@ async fn report_tells_of_drift_and_never_writes() {
     world.seed("reported");
     let _operator = world.operator(&["--interval", "1s"]);
     world.apply("reported", json!({"driftPolicy": "Report", "labels": {"a": "b"}, "displayName": "Other"})).await;
-    let object = world.until_reason("reported", "Reported").await;
+    let object = world.until_reason("reported", "DriftReported").await;
     assert_eq!(condition(&object, "Ready").unwrap().0, "True");
-    assert_eq!(condition(&object, "Drifted"), Some(("True".into(), "Reported".into())));
+    assert_eq!(condition(&object, "Drifted"), Some(("True".into(), "DriftReported".into())));
     assert_eq!(status(&object).drift.unwrap().fields, ["displayName", "labels"]);
     let looks = world.simulator.call_count();
     world.until_calls(|calls| calls.len() >= looks + 3).await;

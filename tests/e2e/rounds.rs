@@ -138,7 +138,7 @@ async fn a_list_that_lacks_most_of_what_was_there_is_not_believed_at_first() {
     for id in &crowd.ids[..100] {
         world.simulator.delete(CLIENT, id);
     }
-    let unbelieved = r#"confidence_operator_lists_total{outcome="unbelieved"} 1"#;
+    let unbelieved = r#"confidence_operator_lists_total{outcome="distrusted"} 1"#;
     let metrics = async || get(&operator, "/metrics").await.1;
     eventually("it is told", Deadline::default(), metrics, |it| it.contains(unbelieved)).await;
     assert_eq!(world.calls(CallKind::Get).len(), 0, "nothing is done about it");

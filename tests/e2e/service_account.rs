@@ -52,8 +52,8 @@ fn operator(plane: &ControlPlane, world: &World) -> Process {
     let deployment = run(plane, &["get", "deployment", &world.namespace, "-n", &world.namespace, "-o", "json"]);
     let deployment: Value = serde_json::from_str(&deployment).unwrap();
     let container = &deployment["spec"]["template"]["spec"]["containers"][0];
-    std::fs::write(world.file("client-id"), "test-client").unwrap();
-    std::fs::write(world.file("client-secret"), "test-client-secret").unwrap();
+    std::fs::write(world.file("clientId"), "test-client").unwrap();
+    std::fs::write(world.file("clientSecret"), "test-client-secret").unwrap();
     let here = |argument: &Value| {
         let argument = argument.as_str().unwrap();
         let (name, value) = argument.split_once('=').unwrap_or((argument, ""));
@@ -128,7 +128,19 @@ async fn with_named_secrets_the_rendered_service_account_reads_those_and_no_othe
     let mut world = World::new(Config::default()).await;
     let namespaces = format!("watchNamespaces={{{}}}", world.namespace);
     let named = format!("rbac.secrets.named.{}={{granted}}", world.namespace);
-    install(plane, &world, &[&namespaces, "rbac.secrets.access=named", &named, "confidence.interval=1s"]);
+    install(
+        plane,
+        &world,
+        &[
+            &namespaces,
+            "rbac.secrets.access=named",
+            &named,
+            "create.enabled=false",
+            "accounts.enabled=false",
+            "confidence.interval=1s",
+            "confidence.minInterval=1s",
+        ],
+    );
     become_service_account(plane, &mut world);
     let operator = the_main_job_is_done(plane, &world).await;
     nothing_was_refused(&operator);

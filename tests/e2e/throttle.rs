@@ -13,10 +13,12 @@ use crate::world::World;
 const RESOURCES: usize = 500;
 const PAGES: usize = pages(RESOURCES);
 const RATE: usize = 100;
+/// In seconds.
 const RETRY_AFTER: u64 = 3;
 
+/// Five hundred resources meet a 429: one probe a window, and then they converge at the account's rate.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_throttled_account_of_500_resources_makes_one_probe_a_window_and_then_converges_at_its_pace() {
+async fn throttled_crowd_probes_once_a_window() {
     let world = World::new(Config::default()).await;
     let stalls = Stalls::measure();
     let crowd = Crowd::new(&world, RESOURCES, json!({})).await;
@@ -25,12 +27,12 @@ async fn a_throttled_account_of_500_resources_makes_one_probe_a_window_and_then_
     assert_eq!(world.simulator.call_count(), PAGES);
     let status_writes = metric(&operator, "confidence_operator_status_writes_total").await;
 
-    // One edit meets the refusal; then the account is known to be throttled, and everything else is edited.
+    // One edit meets the refusal. Then the account is blocked, and everything else is edited.
     let refusal = FaultKind::Status { code: 429, retry_after: Some(RETRY_AFTER.to_string()) };
     world.simulator.fault(Fault::always(refusal));
     world.apply(&crowd.ids[0], json!({"sdkType": "BACKEND"})).await;
     let held = async || get(&operator, "/metrics").await.1;
-    let throttled = r#"confidence_operator_account_held{cause="throttled"} 1"#;
+    let throttled = r#"confidence_operator_account_blocked{account="default",cause="rate_limited"} 1"#;
     eventually("throttled", Deadline::default(), held, |it| it.contains(throttled)).await;
     crowd.apply(&world, json!({"sdkType": "BACKEND"})).await;
     crowd.until_reason(&world, "RateLimited").await;
@@ -44,7 +46,7 @@ async fn a_throttled_account_of_500_resources_makes_one_probe_a_window_and_then_
     let windows = gaps(&calls[..=refused]);
     assert!(refused >= 3 && windows.iter().all(|gap| *gap >= RETRY_AFTER * 1000), "{windows:?}");
     assert!(calls[refused..].iter().all(|call| call.status == Some(200)));
-    // Each resource is written once, planned from the look before, and there is nothing else but the refusals.
+    // Each resource is written once, planned from the listing before, and there is nothing else but the refusals.
     assert!(calls.iter().all(|call| call.kind == CallKind::Update));
     assert_eq!(calls.len(), refused + RESOURCES);
     assert!(world.simulator.all().values().all(|it| it.sdk_type == "BACKEND"));
@@ -57,8 +59,9 @@ async fn a_throttled_account_of_500_resources_makes_one_probe_a_window_and_then_
     assert!(status_writes <= most, "{status_writes} status writes: more than one out and one back");
 }
 
+/// With a 429 and with a 503.
 #[tokio::test]
-async fn a_date_as_retry_after_is_waited_for_with_a_429_and_with_a_503() {
+async fn retry_after_date_is_waited_for() {
     futures::future::join_all([429, 503].map(|code| async move {
         let id = format!("dated-{code}");
         let world = World::new(Config::default()).await;

@@ -14,9 +14,13 @@ use prost::Message;
 use serde_json::json;
 use testbed::{Deadline, Process, eventually};
 
+use crate::network::Front;
 use crate::world::{PATIENCE, World};
 
-/// A collector that keeps what it gets.
+/// The name of the span of a reconcile.
+const RECONCILE: &str = "reconcile";
+
+/// A collector that keeps the requests that it receives.
 struct Collector {
     url: String,
     got: Arc<Mutex<Vec<Bytes>>>,
@@ -58,7 +62,7 @@ fn operator(world: &World, endpoint: &str) -> Process {
 }
 
 #[tokio::test]
-async fn a_pass_and_its_requests_are_one_trace_without_a_secret() {
+async fn reconcile_and_its_requests_are_one_trace() {
     let collector = Collector::start().await;
     let world = World::new(Config::default()).await;
     world.seed("traced");
@@ -68,14 +72,15 @@ async fn a_pass_and_its_requests_are_one_trace_without_a_secret() {
     world.apply("traced", json!({"sdkType": "BACKEND", "clientSecret": reference})).await;
     world.until_reason("traced", "InSync").await;
     let spans = async || collector.spans();
-    let is_pass = |span: &Span| span.name == "pass" && said(&span.attributes, "outcome").as_deref() == Some("updated");
-    let spans = eventually("spans", Deadline::default(), spans, |it| it.iter().any(is_pass)).await;
+    let is_update =
+        |span: &Span| span.name == RECONCILE && said(&span.attributes, "outcome").as_deref() == Some("updated");
+    let spans = eventually("spans", Deadline::default(), spans, |it| it.iter().any(is_update)).await;
 
-    let pass = spans.iter().find(|it| is_pass(it)).unwrap();
-    assert_eq!(said(&pass.attributes, "resource").as_deref(), Some("traced"));
-    assert_eq!(said(&pass.attributes, "namespace"), Some(world.namespace.clone()));
-    let requests: Vec<_> = spans.iter().filter(|it| it.parent_span_id == pass.span_id).collect();
-    assert!(requests.iter().all(|it| it.trace_id == pass.trace_id));
+    let reconcile = spans.iter().find(|it| is_update(it)).unwrap();
+    assert_eq!(said(&reconcile.attributes, "resource").as_deref(), Some("traced"));
+    assert_eq!(said(&reconcile.attributes, "namespace"), Some(world.namespace.clone()));
+    let requests: Vec<_> = spans.iter().filter(|it| it.parent_span_id == reconcile.span_id).collect();
+    assert!(requests.iter().all(|it| it.trace_id == reconcile.trace_id));
     let told: Vec<_> = requests
         .iter()
         .map(|it| (it.name.as_str(), said(&it.attributes, "http.response.status_code").unwrap_or_default()))
@@ -92,7 +97,7 @@ async fn a_pass_and_its_requests_are_one_trace_without_a_secret() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_last_spans_are_sent_at_the_end() {
+async fn last_spans_are_sent_at_the_end() {
     let collector = Collector::start().await;
     let world = World::new(Config::default()).await;
     world.seed("last");
@@ -106,11 +111,11 @@ async fn the_last_spans_are_sent_at_the_end() {
     world.until_reason("last", "InSync").await;
     assert!(collector.spans().is_empty());
     operator.terminate(PATIENCE).unwrap();
-    assert!(collector.spans().iter().any(|it| it.name == "pass"));
+    assert!(collector.spans().iter().any(|it| it.name == RECONCILE));
 }
 
 #[tokio::test]
-async fn a_collector_that_is_not_there_is_in_nobodys_way() {
+async fn missing_collector_disturbs_nothing() {
     let world = World::new(Config::default()).await;
     world.seed("alone");
     // The discard port: nobody listens there.
@@ -118,4 +123,46 @@ async fn a_collector_that_is_not_there_is_in_nobodys_way() {
     world.apply("alone", json!({"sdkType": "BACKEND"})).await;
     world.until_reason("alone", "InSync").await;
     assert!(operator.terminate(PATIENCE).unwrap().success());
+}
+
+/// A redirect would carry the headers, which may hold a key, to wherever it leads.
+#[tokio::test]
+async fn traces_follow_no_redirect() {
+    let elsewhere = Collector::start().await;
+    let location = format!("{}/v1/traces", elsewhere.url);
+    let asked = Arc::new(tokio::sync::Notify::new());
+    let (record, to) = (Arc::clone(&asked), location.clone());
+    let redirect = post(move || {
+        record.notify_one();
+        let to = axum::response::Redirect::temporary(&to);
+        async move { to }
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, Router::new().route("/v1/traces", redirect)).await });
+    let world = World::new(Config::default()).await;
+    world.seed("redirected");
+    let mut operator = operator(&world, &url);
+    world.apply("redirected", json!({})).await;
+    world.until_reason("redirected", "InSync").await;
+    asked.notified().await;
+    operator.terminate(PATIENCE).unwrap();
+    assert!(elsewhere.requests().is_empty());
+}
+
+/// `--ca-file` counts for the collector too.
+#[tokio::test]
+async fn collector_behind_a_private_authority_is_trusted() {
+    let collector = Collector::start().await;
+    let world = World::new(Config::default()).await;
+    let front = Front::start(collector.url.trim_start_matches("http://").parse().unwrap()).await;
+    std::fs::write(world.file("ca.pem"), &front.ca).unwrap();
+    world.seed("authority");
+    let program = world.program().arg("--token-file").arg(world.file("token"));
+    let program = program.arg("--ca-file").arg(world.file("ca.pem")).env("OTEL_BSP_SCHEDULE_DELAY", "100");
+    let endpoint = format!("https://{}", front.address);
+    let _operator = program.env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint).start().unwrap();
+    world.apply("authority", json!({})).await;
+    let spans = async || collector.spans();
+    eventually("spans", Deadline::default(), spans, |it| it.iter().any(|span| span.name == RECONCILE)).await;
 }

@@ -61,7 +61,7 @@ impl World {
             .env("KUBECONFIG", &self.kubeconfig)
             .args(["--listen", "127.0.0.1:0", "--watch-namespace", &self.namespace])
             .args(["--confidence-url", &self.server.url()])
-            .args(["--requests-per-second", "1000"])
+            .args(["--requests-per-second", "1000", "--min-interval", "1s"])
             .env("LOG_LEVEL", "info,confidence_operator=trace")
     }
 
@@ -91,6 +91,11 @@ impl World {
         let map = spec.as_object_mut().unwrap();
         map.entry("name").or_insert_with(|| json!(format!("clients/{CLIENT}/credentials/{name}")));
         map.entry("displayName").or_insert_with(|| json!("Checkout"));
+        self.apply_spec(name, spec).await
+    }
+
+    /// Applies a resource with this spec and no other.
+    pub async fn apply_spec(&self, name: &str, spec: Value) -> kube::Result<ConfidenceClientCredential> {
         let object = json!({
             "apiVersion": "iam.confidence.dev/v1alpha1", "kind": "ConfidenceClientCredential",
             "metadata": {"name": name}, "spec": spec,

@@ -1,52 +1,51 @@
-//! The reference of the resource's fields in Markdown, from the CRD's schema.
+//! The reference of the fields of every kind in Markdown, from the schemas of the CRDs.
 
 use std::fmt::Write as _;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use serde_json::Value;
 
-/// The reference.
-pub fn of(crd: &CustomResourceDefinition) -> String {
-    let crd = serde_json::to_value(crd).unwrap();
-    let spec = &crd["spec"];
-    let mut text = format!(
-        "# API reference: {}\n\n<!-- Generated from the CRD: cargo xtask generate -->\n\n",
-        spec["names"]["kind"].as_str().unwrap()
-    );
-    for version in spec["versions"].as_array().unwrap() {
-        let group = spec["group"].as_str().unwrap();
-        let schema = &version["schema"]["openAPIV3Schema"];
-        let _ = writeln!(
-            text,
-            "`apiVersion: {group}/{}`, {}, short names: {}.\n\n{}",
-            version["name"].as_str().unwrap(),
-            spec["scope"].as_str().unwrap().to_lowercase(),
-            spec["names"]["shortNames"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .filter_map(Value::as_str)
-                .collect::<Vec<_>>()
-                .join(", "),
-            described(schema),
-        );
-        for part in ["spec", "status"] {
-            object(&mut text, part, &schema["properties"][part]);
-        }
+/// The reference of all kinds.
+pub fn of(crds: &[CustomResourceDefinition]) -> String {
+    let mut text = "# API reference\n\n<!-- Generated from the CRDs: cargo xtask generate -->\n".to_owned();
+    for crd in crds {
+        kind_section(&mut text, &serde_json::to_value(crd).unwrap());
     }
     text
+}
+
+/// A section for a kind, with the sections of its fields.
+fn kind_section(text: &mut String, crd: &Value) {
+    let spec = &crd["spec"];
+    let kind = spec["names"]["kind"].as_str().unwrap();
+    let scope = spec["scope"].as_str().unwrap().to_lowercase();
+    let short: Vec<&str> =
+        spec["names"]["shortNames"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let short = if short.is_empty() { String::new() } else { format!(", short names: {}", short.join(", ")) };
+    for version in spec["versions"].as_array().unwrap() {
+        let api_version = format!("{}/{}", spec["group"].as_str().unwrap(), version["name"].as_str().unwrap());
+        let schema = &version["schema"]["openAPIV3Schema"];
+        let _ = writeln!(text, "\n## {kind}\n\n`apiVersion: {api_version}`, {scope}{short}.\n\n{}", described(schema));
+        for part in ["spec", "status"] {
+            object(text, part, &schema["properties"][part]);
+        }
+    }
 }
 
 /// A section with the fields of an object, and one each for the objects in it.
 fn object(text: &mut String, path: &str, schema: &Value) {
     let Some(fields) = schema["properties"].as_object() else { return };
-    let _ = writeln!(text, "\n## {path}\n\n{}\n\n| field | type | meaning |\n|---|---|---|", described(schema));
+    let _ = writeln!(text, "\n### {path}\n\n{}\n\n| field | type | meaning |\n|---|---|---|", described(schema));
     let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     for (name, field) in fields {
         let presence = if required.contains(&name.as_str()) { ", required" } else { "" };
-        let meaning: Vec<String> =
-            [described(field)].into_iter().chain(rules(field)).filter(|it| !it.is_empty()).collect();
+        let own = if field["properties"].is_object() { Vec::new() } else { rules(field) };
+        let meaning: Vec<String> = [described(field)].into_iter().chain(own).filter(|it| !it.is_empty()).collect();
         let _ = writeln!(text, "| `{name}` | {}{presence} | {} |", kind(field), in_a_cell(&meaning.join(" ")));
+    }
+    // The rules between the fields of an object belong to its section, not to one of its fields.
+    for rule in rules(schema).into_iter().filter(|rule| rule.starts_with("Checked")) {
+        let _ = writeln!(text, "\n{rule}");
     }
     for (name, field) in fields {
         object(text, &format!("{path}.{name}"), field);

@@ -3,8 +3,6 @@
 
 mod api_reference;
 
-use kube::CustomResourceExt;
-
 /// Compares a file with what it should be, or writes it.
 fn check(file: &str, fresh: &str) {
     let path = format!("{}/{file}", env!("CARGO_MANIFEST_DIR"));
@@ -15,22 +13,36 @@ fn check(file: &str, fresh: &str) {
     assert!(text == fresh, "{file} is stale; run cargo xtask generate");
 }
 
+/// `crds/` holds a file for each kind, as the types describe it, and no other.
 #[test]
-fn the_crd_is_the_one_that_the_types_describe() {
-    let crd = confidence_operator::crd::yaml().unwrap();
-    check("crds/iam.confidence.dev_confidenceclientcredentials.yaml", &crd);
+fn crd_files_match_the_types() {
+    let files = confidence_operator::cli::crd::files().unwrap();
+    for (name, text) in &files {
+        check(&format!("crds/{name}"), text);
+    }
+    let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/crds")).unwrap();
+    assert_eq!(folder.count(), files.len(), "crds/ has a file of no kind");
 }
 
+/// `confidence-operator crd` prints every kind, as a stream that kubectl can apply.
 #[test]
-fn the_api_reference_is_the_one_that_the_crd_describes() {
-    let crd = confidence_operator::api::ConfidenceClientCredential::crd();
-    check("docs/api.md", &api_reference::of(&crd));
+fn crd_command_prints_every_kind() {
+    let yaml = confidence_operator::cli::crd::yaml().unwrap();
+    let kinds: Vec<&str> = yaml.lines().filter_map(|line| line.strip_prefix("    kind: ")).collect();
+    assert_eq!(kinds, ["ConfidenceClientCredential", "ConfidenceAccount", "ClusterConfidenceAccount"]);
+    assert_eq!(yaml.lines().filter(|line| *line == "---").count(), kinds.len() - 1);
 }
 
+/// `docs/api.md` lists the fields of every kind.
 #[test]
-fn the_api_reference_keeps_the_full_stop_that_a_message_means_as_a_character() {
-    let crd = confidence_operator::api::ConfidenceClientCredential::crd();
-    let reference = api_reference::of(&crd);
+fn api_reference_matches_the_crds() {
+    check("docs/api.md", &api_reference::of(&confidence_operator::api::crds()));
+}
+
+/// A message may end in a full stop that it means as a character; no second one follows.
+#[test]
+fn api_reference_keeps_a_messages_full_stop() {
+    let reference = api_reference::of(&confidence_operator::api::crds());
     for message in ["letters, digits, - _ and .", "lower case letters, digits, - and ."] {
         assert!(reference.contains(&format!(" {message} |")), "{message}");
     }

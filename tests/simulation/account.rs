@@ -53,7 +53,7 @@ impl Wire {
             return self.fail(&mut call).await;
         }
         if request.extensions().get::<LastCheck>().is_some_and(|check| !check.may_write()) {
-            return Err(call.fails(TransportFault::Broken, "another replica may hold the lease by now"));
+            return Err(call.fails(TransportFault::Withheld, "another replica may hold the lease by now"));
         }
         // From here on the request is on its way: it arrives even if the one who sent it is gone.
         call.is_on_its_way = true;

@@ -92,20 +92,45 @@ pub struct SecretVersion {
     pub value: String,
 }
 
-/// A resource's claim to a credential: the oldest one owns it.
-#[derive(Debug)]
-struct Claim {
-    created: jiff::Timestamp,
-    name: String,
-    uid: String,
-    id: String,
-    /// From when on, and until when.
-    time: (Instant, Option<Instant>),
+/// The claims to one credential, and which of the claimants may own it.
+///
+/// The first one owns it for as long as it claims it. Which of the others follows depends on what the processes saw, and
+/// whether one ran at the time: all that claim it then may.
+#[derive(Debug, Default)]
+struct Contest {
+    claimants: BTreeSet<String>,
+    may_own: BTreeSet<String>,
+    /// Who may have owned it, from when on.
+    changes: Vec<(Instant, BTreeSet<String>)>,
 }
 
-impl Claim {
-    fn stands_at(&self, at: Instant) -> bool {
-        self.time.0 <= at && self.time.1.is_none_or(|end| at < end)
+impl Contest {
+    fn begin(&mut self, name: &str) {
+        self.claimants.insert(name.to_owned());
+        // A process that saw neither the end nor the beginning of a resource takes two of one name for one.
+        let is_ambiguous = self.may_own.len() != 1 || self.changes.last().is_some_and(|(_, last)| last.contains(name));
+        if is_ambiguous {
+            self.may_own.insert(name.to_owned());
+        }
+        self.changes.push((Instant::now(), self.may_own.clone()));
+    }
+
+    fn end(&mut self, name: &str) {
+        self.claimants.remove(name);
+        self.may_own.remove(name);
+        if self.may_own.is_empty() {
+            self.may_own.clone_from(&self.claimants);
+        }
+        // Who follows is not decided at once: until then nobody knows better than that the old one owned it.
+        let mut may_own = self.may_own.clone();
+        may_own.insert(name.to_owned());
+        self.changes.push((Instant::now(), may_own));
+    }
+
+    /// Who may have owned it at some time since then.
+    fn owners_since(&self, since: Option<Instant>) -> BTreeSet<String> {
+        let first = since.map_or(0, |since| self.changes.partition_point(|(at, _)| *at < since).saturating_sub(1));
+        self.changes[first..].iter().flat_map(|(_, may_own)| may_own.clone()).collect()
     }
 }
 
@@ -113,7 +138,8 @@ impl Claim {
 #[derive(Debug, Default)]
 pub struct History {
     wishes: BTreeMap<String, Wishes>,
-    claims: Vec<Claim>,
+    /// By the id of the credential.
+    contests: BTreeMap<String, Contest>,
     secrets: BTreeMap<String, Vec<SecretVersion>>,
 }
 
@@ -124,36 +150,27 @@ impl History {
         let wishes = self.wishes.entry(name.to_owned()).or_default();
         if wishes.uids.last() != Some(uid) {
             wishes.uids.push(uid.clone());
-            let created = object.metadata.creation_timestamp.as_ref().unwrap().0;
-            let id = object.spec.name.rsplit('/').next().unwrap().to_owned();
-            let time = (Instant::now(), None);
-            self.claims.push(Claim { created, name: name.to_owned(), uid: uid.clone(), id, time });
+            let id = object.spec.name.as_deref().unwrap().rsplit('/').next().unwrap();
+            self.contests.entry(id.to_owned()).or_default().begin(name);
         }
         wishes.specs.insert((wishes.uids.len() - 1, object.metadata.generation.unwrap()), object.spec.clone());
     }
 
     /// The resource of a name is gone.
     pub fn note_end(&mut self, name: &str) {
-        for claim in self.claims.iter_mut().filter(|it| it.name == name) {
-            claim.time.1.get_or_insert_with(Instant::now);
+        for contest in self.contests.values_mut().filter(|it| it.claimants.contains(name)) {
+            contest.end(name);
         }
     }
 
-    /// The names of the resources that have owned a credential at some time since then.
+    /// The names of the resources that may have owned a credential at some time since then.
     pub fn owners_since(&self, id: &str, since: Option<Instant>) -> BTreeSet<String> {
-        let claims: Vec<&Claim> = self.claims.iter().filter(|it| it.id == id).collect();
-        let began = claims.iter().map(|it| it.time.0).min();
-        let changes = claims.iter().flat_map(|it| [Some(it.time.0), it.time.1]).flatten();
-        let moments = changes.filter(|at| since.is_none_or(|since| *at >= since)).chain(since).chain(began);
-        let owner = |at| claims.iter().filter(|it| it.stands_at(at)).min_by_key(|it| (it.created, &it.name));
-        moments.filter_map(owner).map(|it| it.name.clone()).collect()
+        self.contests.get(id).map(|it| it.owners_since(since)).unwrap_or_default()
     }
 
-    /// The names of the resources, of now and of before, whose claim to a credential is older than that of a resource.
-    pub fn older_claims(&self, id: &str, uid: &str) -> impl Iterator<Item = &str> {
-        let own = self.claims.iter().find(|it| it.uid == uid).map(|it| (it.created, it.name.as_str()));
-        let is_older = move |it: &&Claim| it.id == id && own.is_some_and(|own| (it.created, it.name.as_str()) < own);
-        self.claims.iter().filter(is_older).map(|it| it.name.as_str())
+    /// The names of the resources that may own a credential now.
+    pub fn owners(&self, id: &str) -> BTreeSet<String> {
+        self.contests.get(id).map(|it| it.may_own.clone()).unwrap_or_default()
     }
 
     /// A Secret holds this now.

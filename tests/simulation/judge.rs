@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use confidence_operator::controller::ObserveMode;
+use confidence_operator::credential::ObserveMode;
 use tokio::time::Instant;
 
 use self::budget::Sent;

@@ -41,11 +41,9 @@ impl Oracle<'_> {
     }
 
     fn expected(&self, object: &ConfidenceClientCredential, all: &[ConfidenceClientCredential]) -> Expected {
-        let age = |it: &ConfidenceClientCredential| (it.metadata.creation_timestamp.clone(), it.metadata.name.clone());
-        let is_older = |it: &&ConfidenceClientCredential| it.spec.name == object.spec.name && age(it) < age(object);
         if object.spec.suspend {
             Expected::Suspended
-        } else if all.iter().any(|it| is_older(&it)) {
+        } else if self.is_rival(object, all) {
             Expected::Conflict
         } else if object.spec.client_secret.is_some() && self.secret(object).is_none() {
             Expected::SecretNotFound
@@ -54,6 +52,21 @@ impl Oracle<'_> {
         } else {
             Expected::Compared
         }
+    }
+
+    /// Whether another resource owns the credential. Where several may own it, all but one have to say that they do not.
+    fn is_rival(&self, object: &ConfidenceClientCredential, all: &[ConfidenceClientCredential]) -> bool {
+        let name = |it: &ConfidenceClientCredential| it.metadata.name.clone().unwrap();
+        let id = object.spec.name.as_deref().unwrap().rsplit('/').next().unwrap();
+        let owners = self.judge.history(|history| history.owners(id));
+        let says_conflict = |it: &ConfidenceClientCredential| {
+            let conditions = it.status.iter().flat_map(|status| &status.conditions);
+            conditions.into_iter().any(|it| it.type_ == "Ready" && it.reason == "Conflict")
+        };
+        let of_it = all.iter().filter(|it| it.spec.name == object.spec.name && name(it) != name(object));
+        let mut others = of_it.filter(|it| owners.contains(&name(it)) && !says_conflict(it));
+        // One that is suspended does not say whether it owns.
+        !owners.contains(&name(object)) || others.any(|it| !it.spec.suspend || says_conflict(object))
     }
 
     fn secret(&self, object: &ConfidenceClientCredential) -> Option<Vec<u8>> {
@@ -65,7 +78,7 @@ impl Oracle<'_> {
     /// What is still to be done for a resource.
     fn missing(&self, object: &ConfidenceClientCredential, all: &[ConfidenceClientCredential]) -> Option<String> {
         let name = object.metadata.name.as_deref().unwrap();
-        let id = object.spec.name.rsplit('/').next().unwrap();
+        let id = object.spec.name.as_deref().unwrap().rsplit('/').next().unwrap();
         let credential = self.simulator.get(CLIENT, id).unwrap();
         let status = object.status.clone().unwrap_or_default();
         let expected = self.expected(object, all);
@@ -111,16 +124,17 @@ impl Oracle<'_> {
 
     /// Whether a reason is what a comparison of everything managed comes to.
     fn is_compared(&self, object: &ConfidenceClientCredential, is_different: bool, reason: Option<&str>) -> bool {
-        let credential = self.simulator.get(CLIENT, object.spec.name.rsplit('/').next().unwrap()).unwrap();
+        let credential =
+            self.simulator.get(CLIENT, object.spec.name.as_deref().unwrap().rsplit('/').next().unwrap()).unwrap();
         let is_told = self.simulator.config().secrets == Secrets::Returned && !credential.secret.is_empty();
         let is_other = self.secret(object).is_some_and(|it| it != credential.secret.as_bytes());
         let is_managed = object.spec.client_secret.is_some();
-        if is_managed && !is_told && object.status.as_ref().is_some_and(|it| it.client_secret.is_some()) {
+        if is_managed && !is_told && object.status.as_ref().is_some_and(|it| it.observed_secret.is_some()) {
             // A new version of the Secret counts as another secret, unless it is known to be the same.
-            return matches!(reason, Some("InSync" | "Reported"));
+            return matches!(reason, Some("InSync" | "DriftReported"));
         }
         let differs = is_different || (is_managed && is_told && is_other);
-        reason == Some(if differs { "Reported" } else { "InSync" })
+        reason == Some(if differs { "DriftReported" } else { "InSync" })
     }
 
     /// Whether the secret at Confidence is another, and somebody could know.
@@ -135,9 +149,9 @@ impl Oracle<'_> {
         {
             return false;
         }
-        let id = object.spec.name.rsplit('/').next().unwrap();
+        let id = object.spec.name.as_deref().unwrap().rsplit('/').next().unwrap();
         let is_told = self.simulator.config().secrets == Secrets::Returned && !credential.secret.is_empty();
-        let has_time = status.client_secret.as_ref().is_some_and(|it| it.update_time.is_some());
+        let has_time = status.observed_secret.as_ref().is_some_and(|it| it.update_time.is_some());
         is_told || !self.judge.hides_secret(id, has_time)
     }
 

@@ -5,17 +5,20 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use confidence_operator::confidence::client::AlwaysWrite;
+use confidence_operator::account::{Account, Accounts, DEFAULT_ACCOUNT};
+use confidence_operator::confidence::Confidence;
 use confidence_operator::confidence::metrics::Metrics;
 use confidence_operator::confidence::settings::{BaseUrl, Credentials, Settings as AccountSettings};
-use confidence_operator::confidence::{Confidence, WriteGuard};
-use confidence_operator::controller::{ObserveMode, Settings};
-use confidence_operator::health::{Progress, Readiness};
-use confidence_operator::leader::{Candidate, LeaseGuard};
+use confidence_operator::confidence::transport::REQUEST_TIMEOUT;
+use confidence_operator::credential::{ObserveMode, Settings};
+use confidence_operator::engine::events::EventRecorder;
+use confidence_operator::engine::health::{Progress, Readiness};
+use confidence_operator::engine::leader_election::{Candidate, LeaseGuard, LeaseSettings};
 use confidence_operator::metrics::ControllerMetrics;
-use confidence_operator::replica::{NOT_LISTED, Replica};
+use confidence_operator::replica::Replica;
 use http::{Request, Response};
 use kube::runtime::reflector;
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 
@@ -55,8 +58,7 @@ pub struct Place {
 /// Runs one process until it is told to stop, ends by itself, or is dropped, which is a crash.
 pub async fn run(process: Process, seed: u64, place: Place, stop: watch::Receiver<bool>) -> bool {
     let mut registry = Registry::default();
-    let lease = LeaseGuard::default();
-    let guard: Arc<dyn WriteGuard> = if place.elected { Arc::new(lease.clone()) } else { Arc::new(AlwaysWrite) };
+    let guard = if place.elected { LeaseGuard::new(REQUEST_TIMEOUT) } else { LeaseGuard::always() };
     let wire = Wire {
         process: process.clone(),
         router: place.router.clone(),
@@ -73,13 +75,28 @@ pub async fn run(process: Process, seed: u64, place: Place, stop: watch::Receive
         labels: None,
         seed: Some(seed),
     };
-    let metrics = Metrics::register(&mut registry);
+    let metrics = Metrics::register(&mut registry).account("default");
     let client = client(process.clone(), &place);
-    let candidate = || Candidate::new(client.clone(), "operator", &process.instance(), LEASE, lease);
+    let readiness = Readiness::default();
+    let counted = ControllerMetrics::register(&mut registry);
+    let events = EventRecorder::new(client.clone(), "simulation", process.instance(), Counter::default());
+    let lease = LeaseSettings {
+        namespace: "operator".to_owned(),
+        name: "confidence-operator".to_owned(),
+        instance: process.instance(),
+        duration: LEASE,
+    };
+    let candidate = || {
+        let requirement = readiness.require("the lease", "not asked for yet");
+        Candidate::new(client.clone(), lease, guard.clone(), events.clone(), requirement)
+    };
+    let confidence = Confidence::new(account, Arc::new(wire), Arc::new(guard.clone()), metrics).unwrap();
     let replica = Replica {
         lease: place.elected.then(candidate),
-        confidence: Confidence::new(account, Arc::new(wire), Arc::clone(&guard), metrics).unwrap(),
-        guard,
+        accounts: Accounts::of_default(Account::new(DEFAULT_ACCOUNT, URL, confidence)),
+        guard: guard.clone(),
+        events: events.clone(),
+        operator: None,
         client,
         settings: Settings {
             interval: place.interval,
@@ -87,13 +104,13 @@ pub async fn run(process: Process, seed: u64, place: Place, stop: watch::Receive
             last_seen_resolution: place.last_seen_resolution,
             namespaces: Vec::new(),
             watch_secrets: place.watch_secrets,
-            instance: process.instance(),
-            pod: None,
+            min_interval: Duration::from_secs(1),
+            instance_id: Some("simulation".to_owned()),
             seed: Some(seed),
         },
-        metrics: ControllerMetrics::register(&mut registry),
+        metrics: counted,
         progress: Progress::default(),
-        readiness: Readiness::new(NOT_LISTED),
+        readiness: readiness.clone(),
         store: reflector::store(),
     };
     replica.run(stop).await

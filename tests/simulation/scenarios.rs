@@ -11,7 +11,7 @@ use std::time::Duration;
 use axum::Router;
 use confidence_operator::api::{ConfidenceClientCredential, RECONCILE_REQUESTED_AT};
 use confidence_operator::confidence::settings::Credentials;
-use confidence_operator::controller::ObserveMode;
+use confidence_operator::credential::ObserveMode;
 use confidence_simulator::{Config, Simulator, Token};
 use jiff::Timestamp;
 use serde_json::{Value, json};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use confidence_operator::controller::ObserveMode;
+use confidence_operator::credential::ObserveMode;
 use confidence_simulator::{CallKind, Config, Fault, FaultKind, LabelsShape, Paging, Reading, Secrets};
 use serde_json::{Value, json};
 

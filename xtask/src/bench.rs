@@ -14,11 +14,11 @@ mod stage;
 mod targets;
 
 use std::path::PathBuf;
-use std::process::Command;
 
 use clap::Args;
 
 use self::report::Report;
+use crate::cargo::cargo;
 
 /// The flags of `bench`.
 #[derive(Debug, Args)]
@@ -59,7 +59,7 @@ pub(crate) async fn run(flags: Flags) -> Result<(), String> {
 /// The simulator runs in this process and must not be what is measured.
 fn again_in_release() -> Result<(), String> {
     println!("building in release; the first time takes minutes");
-    let status = Command::new(env!("CARGO"))
+    let status = cargo()
         .args(["run", "--quiet", "--release", "--package", "xtask", "--"])
         .args(std::env::args_os().skip(1))
         .status()
@@ -69,7 +69,7 @@ fn again_in_release() -> Result<(), String> {
 
 fn build() -> Result<PathBuf, String> {
     println!("building the operator in release; the first time takes minutes");
-    let status = Command::new(env!("CARGO"))
+    let status = cargo()
         .args(["build", "--quiet", "--release", "--package", "confidence-operator"])
         .status()
         .map_err(|error| error.to_string())?;

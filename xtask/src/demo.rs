@@ -1,6 +1,7 @@
 //! The demo: the operator at work on a real API server against the simulator. Each step shows what a platform team would
 //! see, and checks that it holds.
 
+mod lifecycle;
 mod stage;
 mod steps;
 
@@ -38,6 +39,9 @@ pub(crate) async fn run(flags: Flags) -> Result<(), String> {
 }
 
 async fn show(stage: &Stage) -> Result<(), String> {
+    let application = lifecycle::create(stage).await?;
+    lifecycle::rotate(stage, application).await?;
+    lifecycle::delete(stage).await?;
     steps::adopt(stage)?;
     steps::update(stage).await?;
     steps::correct_drift(stage).await?;

@@ -1,9 +1,9 @@
-//! Writes what is generated from the source: the CRD and the API reference from the types, and from the CRD and the chart's
+//! Writes what is generated from the source: the CRDs and the API reference from the types, and from the CRDs and the chart's
 //! values the chart's copy, its README and the plain manifests. The tests that find them stale also write them.
 
-use std::process::Command;
-
 use clap::Args;
+
+use crate::cargo::cargo;
 
 /// The flags of `generate`.
 #[derive(Debug, Args)]
@@ -13,10 +13,10 @@ pub(crate) struct Flags {
     check: bool,
 }
 
-/// Writes, or checks, each file. The chart has a copy of the CRD, so the CRD comes first.
+/// Writes, or checks, each file. The chart has copies of the CRDs, so the CRDs come first.
 pub(crate) fn run(flags: &Flags) -> Result<(), String> {
     for arguments in [["--test", "generated", ""], ["--test", "chart", "generated"]] {
-        let mut cargo = Command::new(env!("CARGO"));
+        let mut cargo = cargo();
         cargo.args(["test", "--quiet", "--package", "confidence-operator"]);
         cargo.args(arguments.into_iter().filter(|it| !it.is_empty()));
         if !flags.check {

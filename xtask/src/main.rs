@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout)] // what these are for
 
 mod bench;
+mod cargo;
 mod controlplane;
 mod demo;
 mod generate;

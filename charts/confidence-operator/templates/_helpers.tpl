@@ -25,13 +25,17 @@
 {{- printf "%s-%s" (include "co.fullname" (index . 0) | trunc (int (sub 62 (len $suffix))) | trimSuffix "-") $suffix }}
 {{- end }}
 
+{{- define "co.namespace" -}}
+{{- .Values.namespaceOverride | default .Release.Namespace }}
+{{- end }}
+
 {{/* For what has no namespace: with the release's namespace where that is not in the name anyway. */}}
 {{- define "co.clusterName" -}}
 {{- $name := include "co.fullname" . }}
-{{- if eq $name .Release.Namespace }}
+{{- if eq $name (include "co.namespace" .) }}
 {{- $name }}
 {{- else }}
-{{- printf "%s-%s" .Release.Namespace $name }}
+{{- printf "%s-%s" (include "co.namespace" .) $name }}
 {{- end }}
 {{- end }}
 
@@ -46,8 +50,37 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 app.kubernetes.io/part-of: confidence-operator
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
+{{- end }}
+
+{{/* Several maps as one, in which no key is twice. Input: a list of maps; a later one wins. */}}
+{{- define "co.merged" -}}
+{{- $merged := dict }}
+{{- range . }}
+{{- range $key, $value := . }}
+{{- $_ := set $merged $key $value }}
+{{- end }}
+{{- end }}
+{{- toYaml $merged }}
+{{- end }}
+
+{{/* The labels of an object or of the pods. Input: root; labels, the user's for this object; fixed, what a selector asks for. */}}
+{{- define "co.allLabels" -}}
+{{- $selector := include "co.selectorLabels" .root | fromYaml }}
+{{- include "co.merged" (list (include "co.labels" .root | fromYaml) .root.Values.commonLabels .labels $selector .fixed) }}
+{{- end }}
+
+{{/* The metadata of an object of the chart. Input: root; name; namespace, if it has one; labels, fixed and annotations. */}}
+{{- define "co.metadata" -}}
+name: {{ .name }}
+{{- with .namespace }}
+namespace: {{ . }}
+{{- end }}
+labels:
+  {{- include "co.allLabels" . | nindent 2 }}
+{{- $annotations := include "co.merged" (list .root.Values.commonAnnotations .annotations) }}
+{{- if ne $annotations "{}" }}
+annotations:
+  {{- $annotations | nindent 2 }}
 {{- end }}
 {{- end }}
 
@@ -61,8 +94,35 @@ app.kubernetes.io/part-of: confidence-operator
 
 {{- define "co.image" -}}
 {{- with .Values.image -}}
-{{- if .registry }}{{ .registry }}/{{ end }}{{ .repository }}
+{{- with $.Values.global.imageRegistry | default .registry }}{{ . }}/{{ end }}{{ .repository }}
 {{- if .digest }}@{{ .digest }}{{ else }}:{{ .tag | default $.Chart.AppVersion }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{/* Those of the umbrella chart, which may be given as bare names, and those of this one. */}}
+{{- define "co.imagePullSecrets" -}}
+{{- $secrets := list }}
+{{- range concat (.Values.global.imagePullSecrets | default list) .Values.imagePullSecrets }}
+{{- $secrets = append $secrets (kindIs "string" . | ternary (dict "name" .) .) }}
+{{- end }}
+{{- with $secrets | uniq }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* A security context without the ids, where OpenShift gives each namespace its own. Input: (list $ context). */}}
+{{- define "co.securityContext" -}}
+{{- $root := index . 0 }}
+{{- $context := index . 1 }}
+{{- $global := dig "compatibility" "openshift" "adaptSecurityContext" "" $root.Values.global }}
+{{- $adapt := $global | default $root.Values.openshift.adaptSecurityContext }}
+{{- if or (eq $adapt "force") (and (eq $adapt "auto") ($root.Capabilities.APIVersions.Has "security.openshift.io/v1")) }}
+{{- $context = omit $context "runAsUser" "runAsGroup" "fsGroup" }}
+{{- end }}
+{{- with $context }}
+securityContext:
+  {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 
@@ -77,113 +137,10 @@ app.kubernetes.io/part-of: confidence-operator
 {{- with .Values.caBundle }}{{ or .configMapName .secretName .pem }}{{ end }}
 {{- end }}
 
-{{- define "co.aggregateRoles" -}}
-{{- if kindIs "bool" .Values.rbac.aggregateRoles }}
-{{- ternary "true" "" .Values.rbac.aggregateRoles }}
-{{- else }}
-{{- ternary "true" "" (empty .Values.watchNamespaces) }}
-{{- end }}
-{{- end }}
-
 {{/* A container that the restricted Pod Security Standard accepts, as far as the image, for the operator and its test. */}}
 {{- define "co.container" -}}
 name: confidence-operator
 image: {{ include "co.image" . | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
-{{- with .Values.securityContext }}
-securityContext:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- end }}
-
-{{/* The seconds of a duration such as 1h30m. */}}
-{{- define "co.seconds" -}}
-{{- $units := dict "ns" 0.000000001 "us" 0.000001 "µs" 0.000001 "ms" 0.001 "s" 1.0 "m" 60.0 "h" 3600.0 }}
-{{- $seconds := 0.0 }}
-{{- range regexFindAll "[0-9.]+[a-zµ]+" . -1 }}
-{{- $unit := regexFind "[a-zµ]+$" . }}
-{{- $seconds = addf $seconds (mulf (trimSuffix $unit . | float64) (get $units $unit)) }}
-{{- end }}
-{{- $seconds }}
-{{- end }}
-
-{{/* What goes wrong in a cluster only later, said now. Types and typos are values.schema.json's. */}}
-{{- define "co.validate" -}}
-{{- $durations := list
-  (dict "value" "confidence.interval" "is" .Values.confidence.interval "least" 1)
-  (dict "value" "confidence.lastSeenResolution" "is" .Values.confidence.lastSeenResolution "least" 1)
-  (dict "value" "leaderElection.leaseDuration" "is" .Values.leaderElection.leaseDuration "least" 15)
-}}
-{{- range $durations }}
-{{- if lt (include "co.seconds" .is | float64) (float64 .least) }}
-{{- fail (printf "%s: %s is shorter than %ds, and the operator would not start" .value .is .least) }}
-{{- end }}
-{{- end }}
-{{- if and .Values.metrics.service.enabled (regexMatch "^[0-9]" (include "co.fullname" .)) }}
-{{- fail (printf "fullnameOverride: the name %s begins with a digit, and that of a Service may not: give another" (include "co.fullname" .)) }}
-{{- end }}
-{{- if and (gt (int .Values.replicaCount) 1) (not .Values.leaderElection.enabled) }}
-{{- fail "replicaCount: more than one replica needs leaderElection.enabled=true, or they would all write to Confidence" }}
-{{- end }}
-{{- if and .Values.metrics.serviceMonitor.enabled .Values.metrics.podMonitor.enabled }}
-{{- fail "metrics: enable serviceMonitor or podMonitor, not both: every sample would be counted twice" }}
-{{- end }}
-{{- if and .Values.metrics.serviceMonitor.enabled (not .Values.metrics.service.enabled) }}
-{{- fail "metrics.serviceMonitor: needs metrics.service.enabled=true, or use metrics.podMonitor" }}
-{{- end }}
-{{- if gt (len (compact (list .Values.caBundle.configMapName .Values.caBundle.secretName .Values.caBundle.pem))) 1 }}
-{{- fail "caBundle: give one of configMapName, secretName and pem" }}
-{{- end }}
-{{- with .Values.credentials }}
-{{- if .create }}
-{{- if and (eq .type "token") (not .token) }}
-{{- fail "credentials.create: type token needs credentials.token" }}
-{{- end }}
-{{- if and (eq .type "client") (not (and .clientId .clientSecret)) }}
-{{- fail "credentials.create: type client needs credentials.clientId and credentials.clientSecret" }}
-{{- end }}
-{{- else if or .token .clientId .clientSecret }}
-{{- fail "credentials: token, clientId and clientSecret are used with credentials.create=true only" }}
-{{- end }}
-{{- end }}
-{{- range list .Values.confidence.url .Values.confidence.tokenUrl }}
-{{- if and (hasPrefix "http://" .) (not $.Values.confidence.allowInsecureUrl) }}
-{{- fail (printf "confidence: %s would send the token in the clear: use https://, or allowInsecureUrl=true for a test" .) }}
-{{- end }}
-{{- end }}
-{{- with .Values.podDisruptionBudget }}
-{{- if .enabled }}
-{{- $minimum := kindIs "invalid" .minAvailable | ternary "" (toString .minAvailable) }}
-{{- $maximum := kindIs "invalid" .maxUnavailable | ternary "" (toString .maxUnavailable) }}
-{{- if eq (empty $minimum) (empty $maximum) }}
-{{- fail "podDisruptionBudget: give minAvailable or maxUnavailable; set the other to \"\"" }}
-{{- end }}
-{{- $replicas := int $.Values.replicaCount }}
-{{- if $minimum }}
-{{- $stay := int $minimum }}
-{{- if hasSuffix "%" $minimum }}
-{{- /* As the API server counts it: rounded up. */}}
-{{- $stay = div (add (mul (trimSuffix "%" $minimum | int) $replicas) 99) 100 | int }}
-{{- end }}
-{{- if and (gt $replicas 0) (ge $stay $replicas) }}
-{{- fail (printf "podDisruptionBudget: minAvailable %s of %d replicas lets no pod go, and no node could be drained" $minimum $replicas) }}
-{{- end }}
-{{- else if and (gt $replicas 0) (eq (trimSuffix "%" $maximum | int) 0) }}
-{{- fail (printf "podDisruptionBudget: maxUnavailable %s of %d replicas lets no pod go, and no node could be drained" $maximum $replicas) }}
-{{- end }}
-{{- end }}
-{{- end }}
-{{- with .Values.rbac.secrets }}
-{{- if and .named (ne .access "named") }}
-{{- fail "rbac.secrets.named: is used with rbac.secrets.access=named only" }}
-{{- end }}
-{{- if and (eq .access "named") (not .named) }}
-{{- fail "rbac.secrets.access: named needs the names in rbac.secrets.named; for no Secrets at all say none" }}
-{{- end }}
-{{- range $namespace, $_ := .named }}
-{{- if and $.Values.watchNamespaces (not (has $namespace $.Values.watchNamespaces)) }}
-{{- fail (printf "rbac.secrets.named: namespace %s is not in watchNamespaces" $namespace) }}
-{{- end }}
-{{- end }}
-{{- end }}
+{{- include "co.securityContext" (list . .Values.securityContext) }}
 {{- end }}

@@ -1,12 +1,16 @@
-//! Reading answers.
+//! Reading credentials.
+//!
+//! Only what a reconcile needs is required. A field that cannot be read and is not needed counts as absent.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
-use super::{LabelsShape, SdkType};
+use super::time::RawTime;
+use super::{LabelsShape, SdkType, WireError};
 use crate::confidence::name::CredentialName;
 
 /// A client credential as Confidence answers it (OpenAPI, `confidence.iam.v1.ClientCredential`).
@@ -14,9 +18,9 @@ use crate::confidence::name::CredentialName;
 pub struct ClientCredential {
     /// The name in the answer, if it is one: a mock answers `string`, and then the name that was asked for stands.
     pub name: Option<CredentialName>,
-    /// The human friendly name. The only field without which an answer is no credential.
+    /// The human friendly name. Protobuf's JSON leaves an empty one out.
     pub display_name: String,
-    /// The secret. Documented to come back from create alone, seen on reads too; absent means not told, never empty.
+    /// The secret. Documented to come back from create alone, seen on reads too; absent means withheld, never empty.
     pub client_secret: Option<SecretString>,
     /// The environments, as the set that they are.
     pub environments: BTreeSet<String>,
@@ -39,83 +43,49 @@ pub struct ClientCredential {
 }
 
 impl ClientCredential {
-    /// Reads the answer to a GET or a PATCH.
+    /// Reads the answer to a GET, a PATCH or a POST.
     ///
     /// # Errors
     /// When the text is no JSON, or no credential.
     pub fn from_json(text: &[u8]) -> Result<Self, WireError> {
-        Ok(serde_json::from_slice::<Raw>(text)?.into())
+        serde_json::from_slice::<RawCredential>(text)?.read()
     }
 }
 
-/// One page of a LIST.
-#[derive(Clone, Debug)]
-pub struct ListPage {
-    /// The credentials on the page, in no promised order.
-    pub credentials: Vec<ClientCredential>,
-    /// The token of the next page; none on the last.
-    pub next_page_token: Option<String>,
-}
-
-impl ListPage {
-    /// Reads the answer to a LIST.
-    ///
-    /// # Errors
-    /// When the text is no JSON, or no page of credentials.
-    pub fn from_json(text: &[u8]) -> Result<Self, WireError> {
-        let raw: RawPage = serde_json::from_slice(text)?;
-        Ok(Self {
-            credentials: raw.client_credentials.unwrap_or_default().into_iter().map(Into::into).collect(),
-            next_page_token: raw.next_page_token.filter(|token| !token.is_empty()),
-        })
-    }
-}
-
-/// An answer that is not what the API promises.
-///
-/// Says where it broke, never what stood there: the text may hold a secret.
-#[derive(Debug, thiserror::Error)]
-#[error("{what} at line {line}, column {column}")]
-pub struct WireError {
-    what: &'static str,
-    line: usize,
-    column: usize,
-}
-
-impl From<serde_json::Error> for WireError {
-    fn from(error: serde_json::Error) -> Self {
-        use serde_json::error::Category;
-        let what = match error.classify() {
-            Category::Data => "JSON, but not the shape of a credential,",
-            Category::Eof => "JSON that ends too early",
-            Category::Syntax | Category::Io => "not JSON",
-        };
-        Self { what, line: error.line(), column: error.column() }
-    }
-}
-
+/// A credential on the wire. `Option` throughout: `null` is what some proxies make of an absent value.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct RawPage {
-    client_credentials: Option<Vec<Raw>>,
-    next_page_token: Option<String>,
-}
-
-/// `Option` throughout: `null` is what some proxies make of an absent value.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Raw {
-    name: Option<String>,
-    display_name: String,
+pub(super) struct RawCredential {
+    name: Option<Lenient<String>>,
+    display_name: Option<String>,
     client_secret: Option<RawSecret>,
-    environments: Option<BTreeSet<String>>,
+    /// One page of the documentation shows the secret of a create here.
+    secret: Option<Lenient<SecretString>>,
+    environments: Option<Vec<Lenient<String>>>,
     labels: Option<RawLabels>,
-    sdk_type: Option<String>,
+    sdk_type: Option<RawSdkType>,
     create_time: Option<RawTime>,
     update_time: Option<RawTime>,
     last_seen_time: Option<RawTime>,
-    creator: Option<String>,
-    updater: Option<String>,
+    creator: Option<Lenient<String>>,
+    updater: Option<Lenient<String>>,
+}
+
+/// A value of one type; any other counts as absent.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(super) enum Lenient<T> {
+    Value(T),
+    Other(IgnoredAny),
+}
+
+impl<T> Lenient<T> {
+    pub(super) fn value(self) -> Option<T> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::Other(_) => None,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -123,71 +93,73 @@ struct RawSecret {
     secret: Option<SecretString>,
 }
 
+type RawLabelMap = BTreeMap<String, Lenient<String>>;
+
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum RawLabels {
-    Object(BTreeMap<String, String>),
-    Array(Vec<BTreeMap<String, String>>),
+    Object(RawLabelMap),
+    Array(Vec<RawLabelMap>),
 }
 
-/// A timestamp is an RFC 3339 string; a server generated from the OpenAPI, where it is rendered as an object, answers `{}`
-/// or the fields of the protobuf, whose 64-bit seconds may come as a string.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum RawTime {
-    Text(Timestamp),
-    Fields { seconds: Option<RawSeconds>, nanos: Option<i32> },
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum RawSeconds {
-    Number(i64),
-    Text(String),
-}
-
-impl RawTime {
-    /// A time outside the calendar is no time, as `{}` is none: an observation is not worth failing a reconcile for.
-    fn instant(self) -> Option<Timestamp> {
-        match self {
-            Self::Text(time) => Some(time),
-            Self::Fields { seconds, nanos } => {
-                let seconds = match seconds? {
-                    RawSeconds::Number(number) => number,
-                    RawSeconds::Text(text) => text.parse().ok()?,
-                };
-                Timestamp::new(seconds, nanos.unwrap_or(0)).ok()
-            }
-        }
-    }
-}
-
-impl From<Raw> for ClientCredential {
-    fn from(raw: Raw) -> Self {
-        let (labels, labels_shape) = match raw.labels {
-            None => (BTreeMap::new(), None),
-            Some(RawLabels::Object(map)) => (map, Some(LabelsShape::Object)),
-            Some(RawLabels::Array(maps)) => (maps.into_iter().flatten().collect(), Some(LabelsShape::Array)),
+impl RawLabels {
+    fn read(self) -> (BTreeMap<String, String>, LabelsShape) {
+        let (maps, shape) = match self {
+            Self::Object(map) => (vec![map], LabelsShape::Object),
+            Self::Array(maps) => (maps, LabelsShape::Array),
         };
-        Self {
-            name: raw.name.and_then(|name| name.parse().ok()),
-            display_name: raw.display_name,
-            client_secret: raw.client_secret.and_then(|it| it.secret).filter(is_told),
-            environments: raw.environments.unwrap_or_default(),
-            labels,
-            labels_shape,
-            sdk_type: raw.sdk_type.map(SdkType::from).unwrap_or_default(),
-            create_time: raw.create_time.and_then(RawTime::instant),
-            update_time: raw.update_time.and_then(RawTime::instant),
-            last_seen_time: raw.last_seen_time.and_then(RawTime::instant),
-            creator: raw.creator,
-            updater: raw.updater,
+        let labels = maps.into_iter().flatten().filter_map(|(key, value)| Some((key, value.value()?)));
+        (labels.collect(), shape)
+    }
+}
+
+/// Protobuf's JSON writes the number of a value that it has no name for.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum RawSdkType {
+    Name(String),
+    Number(i64),
+    Other(IgnoredAny),
+}
+
+impl From<RawSdkType> for SdkType {
+    fn from(raw: RawSdkType) -> Self {
+        match raw {
+            RawSdkType::Name(name) => Self::from(name),
+            RawSdkType::Number(0) | RawSdkType::Other(_) => Self::Unspecified,
+            RawSdkType::Number(number) => Self::Unknown(number.to_string()),
         }
     }
 }
 
-/// Protobuf's JSON leaves empty strings out, and a server that withholds a secret may as well send it empty.
-fn is_told(secret: &SecretString) -> bool {
+impl RawCredential {
+    /// An answer is a credential if it has a display name or the name of a credential.
+    pub(super) fn read(self) -> Result<ClientCredential, WireError> {
+        let name = self.name.and_then(Lenient::value).and_then(|name| name.parse::<CredentialName>().ok());
+        if name.is_none() && self.display_name.is_none() {
+            return Err(WireError::Missing("name and displayName"));
+        }
+        let (labels, labels_shape) = self.labels.map(RawLabels::read).unzip();
+        let secret = self.client_secret.and_then(|it| it.secret).filter(is_returned);
+        Ok(ClientCredential {
+            name,
+            display_name: self.display_name.unwrap_or_default(),
+            client_secret: secret.or_else(|| self.secret.and_then(Lenient::value).filter(is_returned)),
+            environments: self.environments.into_iter().flatten().filter_map(Lenient::value).collect(),
+            labels: labels.unwrap_or_default(),
+            labels_shape,
+            sdk_type: self.sdk_type.map(SdkType::from).unwrap_or_default(),
+            create_time: self.create_time.and_then(RawTime::timestamp),
+            update_time: self.update_time.and_then(RawTime::timestamp),
+            last_seen_time: self.last_seen_time.and_then(RawTime::timestamp),
+            creator: self.creator.and_then(Lenient::value),
+            updater: self.updater.and_then(Lenient::value),
+        })
+    }
+}
+
+/// Protobuf's JSON leaves empty strings out, and a server that withholds a secret may as well send an empty one.
+fn is_returned(secret: &SecretString) -> bool {
     use secrecy::ExposeSecret;
     !secret.expose_secret().is_empty()
 }
@@ -203,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recorded_payload_is_read_whole() {
+    fn recorded_payload_is_read_whole() {
         let credential = read(
             r#"{"name":"clients/c/clientCredentials/k","displayName":"Web","clientSecret":{"secret":"s3cr3t"},
                 "lastSeenTime":"2023-09-01T00:00:00.5Z","environments":["b","a","b"],"labels":{"team":"x"},
@@ -226,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_as_an_array_are_the_union_of_its_maps() {
+    fn array_of_labels_is_the_union_of_maps() {
         let credential = read(r#"{"displayName":"x","labels":[{"a":"1"},{"b":"2"}]}"#);
         assert_eq!(credential.labels, [("a".to_owned(), "1".to_owned()), ("b".to_owned(), "2".to_owned())].into());
         assert_eq!(credential.labels_shape, Some(LabelsShape::Array));
@@ -234,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn timestamps_as_objects_are_read_and_the_empty_object_is_absent() {
+    fn timestamps_as_objects_are_read() {
         let credential = read(
             r#"{"displayName":"x","createTime":{},"updateTime":{"seconds":"1693301817","nanos":5},
                 "lastSeenTime":{"seconds":1693301817}}"#,
@@ -245,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_one_knows_yet_breaks_nothing() {
+    fn unknown_fields_and_values_break_nothing() {
         let credential = read(
             r#"{"displayName":"x","sdkType":"EDGE","newField":{"a":[1]},"name":"string","clientSecret":{"later":1},"labels":null}"#,
         );
@@ -256,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_no_credential_is_an_error_and_never_an_empty_credential() {
+    fn other_answers_are_errors_and_no_empty_credential() {
         for text in
             ["{}", "[]", "null", "\"x\"", "<html>", "{\"displayName\":", r#"{"displayName":"x","environments":"all"}"#]
         {
@@ -265,16 +237,45 @@ mod tests {
     }
 
     #[test]
-    fn an_error_about_an_answer_repeats_nothing_of_it() {
+    fn error_repeats_nothing_of_the_answer() {
         let error = ClientCredential::from_json(br#"{"displayName":"x","clientSecret":"hunter2"}"#).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("hunter2"));
     }
 
+    /// None of these is needed, so none of them costs the reconcile.
     #[test]
-    fn the_last_page_has_no_token_absent_or_empty() {
-        let page = ListPage::from_json(br#"{"clientCredentials":[{"displayName":"x"}],"nextPageToken":"t"}"#).unwrap();
-        assert_eq!((page.credentials.len(), page.next_page_token.as_deref()), (1, Some("t")));
-        assert_eq!(ListPage::from_json(br#"{"nextPageToken":""}"#).unwrap().next_page_token, None);
-        assert!(ListPage::from_json(b"{}").unwrap().credentials.is_empty());
+    fn odd_values_of_other_fields_are_absent() {
+        let credential = read(
+            r#"{"displayName":"x","labels":{"a":"1","b":null,"c":7},"environments":["e",null,{}],"sdkType":7,"name":3,
+                "createTime":"2026-01-01T00:00:00+99:99","updateTime":"2026-01-01T00:00:00.1234567890Z",
+                "lastSeenTime":"","creator":{},"updater":[1]}"#,
+        );
+        assert_eq!(credential.labels, [("a".to_owned(), "1".to_owned())].into());
+        assert_eq!(credential.environments, ["e".to_owned()].into());
+        assert_eq!(credential.sdk_type, SdkType::Unknown("7".to_owned()));
+        assert_eq!((credential.create_time, credential.update_time, credential.last_seen_time), (None, None, None));
+        assert_eq!((credential.creator, credential.updater), (None, None));
+    }
+
+    /// Protobuf's JSON leaves an empty display name out.
+    #[test]
+    fn named_answer_without_display_name_is_a_credential() {
+        for text in
+            [r#"{"name":"clients/c/credentials/k"}"#, r#"{"name":"clients/c/credentials/k","displayName":null}"#]
+        {
+            assert_eq!(read(text).display_name, "");
+        }
+    }
+
+    #[test]
+    fn secret_of_a_create_is_read_from_either_place() {
+        for text in [
+            r#"{"displayName":"x","clientSecret":{"secret":"s3cr3t"},"secret":"other"}"#,
+            r#"{"displayName":"x","clientSecret":{},"secret":"s3cr3t"}"#,
+            r#"{"displayName":"x","secret":"s3cr3t"}"#,
+        ] {
+            assert_eq!(read(text).client_secret.unwrap().expose_secret(), "s3cr3t", "{text}");
+        }
+        assert!(read(r#"{"displayName":"x","secret":{"secret":""}}"#).client_secret.is_none());
     }
 }

@@ -1,11 +1,11 @@
 //! Writing updates.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::slice;
 
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
+use super::labels::Labels;
 use super::{Field, LabelsShape, SdkType};
 
 /// One update of a credential: the fields to change and their new values.
@@ -99,22 +99,6 @@ struct Secret<'a> {
     secret: &'a str,
 }
 
-struct Labels<'a> {
-    map: &'a BTreeMap<String, String>,
-    shape: LabelsShape,
-}
-
-impl Serialize for Labels<'_> {
-    /// The array form is one map with all the labels, and `[]` when there are none.
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.shape {
-            LabelsShape::Object => self.map.serialize(serializer),
-            LabelsShape::Array if self.map.is_empty() => serializer.collect_seq::<[(); 0]>([]),
-            LabelsShape::Array => slice::from_ref(self.map).serialize(serializer),
-        }
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -137,14 +121,14 @@ mod tests {
     }
 
     #[test]
-    fn the_mask_is_snake_case_and_comma_separated() {
+    fn mask_is_snake_case_and_comma_separated() {
         assert_eq!(full().update_mask(), "display_name,environments,labels,sdk_type,client_secret");
         assert_eq!(CredentialUpdate::rename("x".to_owned()).update_mask(), "display_name");
         assert_eq!(CredentialUpdate::nothing("x".to_owned()).update_mask(), "");
     }
 
     #[test]
-    fn the_body_spells_labels_as_the_server_does() {
+    fn body_spells_labels_as_the_server_does() {
         let object = body(&full(), LabelsShape::Object);
         assert_eq!(
             object,
@@ -167,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_holds_display_name_and_nothing_that_the_mask_does_not_name() {
+    fn body_holds_only_display_name_and_masked_fields() {
         let update =
             CredentialUpdate { sdk_type: Some(SdkType::Unspecified), ..CredentialUpdate::nothing("x".to_owned()) };
         assert_eq!(body(&update, LabelsShape::Object), json!({"displayName": "x", "sdkType": "SDK_TYPE_UNSPECIFIED"}));

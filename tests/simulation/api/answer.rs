@@ -13,8 +13,8 @@ pub fn answer(store: &mut Store, asked: &Asked, on_write: impl Fn(Write<'_>)) ->
         (&Method::GET, None) => Ok(list(store, asked)),
         (&Method::GET, Some(name)) => get(store, asked, name),
         (&Method::POST, None) => create(store, asked, on_write),
+        (&Method::PUT, Some(name)) if asked.is_status => update_status(store, asked, name, on_write),
         (&Method::PUT, Some(name)) => update(store, asked, name, on_write),
-        (&Method::PATCH, Some(name)) if asked.status => patch_status(store, asked, name, on_write),
         (method, _) => panic!("the operator asked for {method} of {:?}", asked.kind),
     };
     let (code, body) = match answer {
@@ -58,13 +58,17 @@ fn create(store: &mut Store, asked: &Asked, on_write: impl Fn(Write<'_>)) -> Ans
     let name = asked.body["metadata"]["name"].as_str().unwrap();
     let mut object = store.new_object(asked.kind, name);
     merge(&mut object, &asked.body);
-    on_write(Write { kind: asked.kind, name, before: &Value::Null, after: &object, holder: store.holder() });
     if asked.kind == Kind::Event {
+        on_write(Write { kind: asked.kind, name, before: &Value::Null, after: &object, holder: store.holder() });
         return Ok(object);
     }
     if store.get(asked.kind, name).is_some() {
         return Err((409, "AlreadyExists"));
     }
+    if asked.is_dry_run {
+        return Ok(object);
+    }
+    on_write(Write { kind: asked.kind, name, before: &Value::Null, after: &object, holder: store.holder() });
     Ok(store.replace(asked.kind, name, object))
 }
 
@@ -73,21 +77,26 @@ fn update(store: &mut Store, asked: &Asked, name: &str, on_write: impl Fn(Write<
     if old["metadata"]["resourceVersion"] != asked.body["metadata"]["resourceVersion"] {
         return Err(CONFLICT);
     }
-    on_write(Write { kind: asked.kind, name, before: old, after: &asked.body, holder: store.holder() });
-    Ok(store.replace(asked.kind, name, asked.body.clone()))
+    Ok(write(store, asked, name, asked.body.clone(), on_write))
 }
 
-fn patch_status(store: &mut Store, asked: &Asked, name: &str, on_write: impl Fn(Write<'_>)) -> Answer {
+/// A PUT of the status alone. As with the real one, uid and resourceVersion are preconditions, and the rest is ignored.
+fn update_status(store: &mut Store, asked: &Asked, name: &str, on_write: impl Fn(Write<'_>)) -> Answer {
     let old = store.get(asked.kind, name).ok_or(NOT_FOUND)?;
-    let differs = |field: &str| {
-        let wanted = &asked.body["metadata"][field];
-        !wanted.is_null() && *wanted != old["metadata"][field]
-    };
+    let differs = |field: &str| asked.body["metadata"][field] != old["metadata"][field];
     if differs("uid") || differs("resourceVersion") {
         return Err(CONFLICT);
     }
     let mut object = old.clone();
-    merge(&mut object["status"], &asked.body["status"]);
-    on_write(Write { kind: asked.kind, name, before: old, after: &object, holder: store.holder() });
-    Ok(store.replace(asked.kind, name, object))
+    object["status"] = asked.body["status"].clone();
+    Ok(write(store, asked, name, object, on_write))
+}
+
+fn write(store: &mut Store, asked: &Asked, name: &str, object: Value, on_write: impl Fn(Write<'_>)) -> Value {
+    if asked.is_dry_run {
+        return object;
+    }
+    let before = store.get(asked.kind, name).unwrap_or(&Value::Null);
+    on_write(Write { kind: asked.kind, name, before, after: &object, holder: store.holder() });
+    store.replace(asked.kind, name, object)
 }

@@ -15,7 +15,7 @@ use http::{Method, Request, Response};
 use serde_json::Value;
 
 pub use self::answer::failure;
-pub use self::store::{Kind, NAMESPACE, Store};
+pub use self::store::{Kind, Store};
 pub use self::trouble::{Fate, Trouble};
 pub use self::watch::READ_TIMEOUT;
 
@@ -82,11 +82,13 @@ impl ApiServer {
 }
 
 /// A request, taken apart.
+#[allow(clippy::struct_excessive_bools)] // each is a word of the URL
 struct Asked {
     method: Method,
     kind: Kind,
     name: Option<String>,
-    status: bool,
+    is_status: bool,
+    is_dry_run: bool,
     watches: bool,
     metadata_only: bool,
     version: Option<u64>,
@@ -111,7 +113,8 @@ impl Asked {
             method: method.clone(),
             kind: Kind::of(path[0]),
             name: path.get(1).map(|it| (*it).to_owned()),
-            status: path.get(2) == Some(&"status"),
+            is_status: path.get(2) == Some(&"status"),
+            is_dry_run: parameter("dryRun").as_deref() == Some("All"),
             watches: parameter("watch").is_some_and(|it| it == "true" || it == "1"),
             metadata_only: accept.is_some_and(|it| it.to_str().unwrap().contains("as=PartialObjectMetadata")),
             version: parameter("resourceVersion").and_then(|it| it.parse().ok()),

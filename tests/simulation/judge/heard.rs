@@ -16,6 +16,14 @@ pub enum End {
     Nothing,
 }
 
+impl End {
+    /// Whether it is not in the words of the API: then it is a failure that passes, unless the URL never gave a good answer.
+    fn may_be_a_proxys(self) -> bool {
+        matches!(self, Self::Answer(300..=499 | 501, false))
+            && !matches!(self, Self::Answer(401 | 408 | 422 | 429 | 499, _))
+    }
+}
+
 /// The id of token calls.
 pub const TOKEN: &str = "token";
 
@@ -37,13 +45,16 @@ impl Heard {
         self.all.iter().any(|(at, about, end)| {
             let is_own = about == id || about == TOKEN;
             let is_recent = since.is_none_or(|since| *at >= since);
-            (is_own && is_recent && of_a_credential(*end) == reason) || of_the_account(about, *end) == Some(reason)
+            let gives = |own| own == reason || (reason == "InvalidResponse" && end.may_be_a_proxys());
+            (is_own && is_recent && gives(of_a_credential(*end)))
+                || of_the_account(about, *end) == Some(reason)
+                || (reason == "ServiceUnavailable" && end.may_be_a_proxys())
         })
     }
 
     /// Whether the server has refused to let the account read.
     pub fn reading_was_refused(&self) -> bool {
-        let refused = |end: &End| matches!(of_a_credential(*end), "Forbidden" | "NotOffered");
+        let refused = |end: &End| matches!(of_a_credential(*end), "Forbidden" | "Unsupported");
         self.all.iter().any(|(_, about, end)| about != TOKEN && refused(end))
     }
 }
@@ -53,12 +64,12 @@ fn of_a_credential(end: End) -> &'static str {
         End::Answer(401, _) => "Unauthenticated",
         End::Answer(403, _) => "Forbidden",
         End::Answer(404 | 410, true) => "CredentialNotFound",
-        End::Answer(404 | 405 | 410 | 501, _) => "NotOffered",
+        End::Answer(404 | 405 | 410 | 501, _) => "Unsupported",
         End::Answer(429, _) => "RateLimited",
         End::Answer(408, _) | End::Nothing | End::Fault(TransportFault::TimedOut) => "TimedOut",
         End::Answer(409 | 500.., _) => "ServerError",
         End::Answer(..) => "Rejected",
-        End::Unreadable | End::Fault(TransportFault::TooLarge) => "AnswerUnreadable",
+        End::Unreadable | End::Fault(TransportFault::TooLarge) => "InvalidResponse",
         End::Fault(TransportFault::Broken) => "ConnectionLost",
         End::Fault(TransportFault::Tls) => "TlsFailed",
         End::Fault(_) => "Unreachable",

@@ -21,7 +21,6 @@ const WRITING: Duration = Duration::from_secs(30);
 /// A status that is written, and what it is about.
 struct Claim<'a> {
     process: &'a Process,
-    object: &'a ConfidenceClientCredential,
     status: &'a ConfidenceClientCredentialStatus,
     name: &'a str,
     /// The id of the credential.
@@ -37,7 +36,8 @@ struct Claim<'a> {
 impl Judge {
     /// A write is carried out at the API server.
     pub fn write(&self, process: &Process, write: &Write<'_>) {
-        if write.kind == Kind::Event {
+        // That a leader has ended is told when it has given the lease back.
+        if write.kind == Kind::Event && write.after["reason"] != "LeaderElection" {
             self.holds_lease(process, write.holder.as_deref(), &format!("the event {}", write.name));
         }
         if write.kind != Kind::Resource {
@@ -71,9 +71,9 @@ impl Judge {
             let Some(spec) = spec else {
                 return wrong(format!("speaks of generation {generation}, which never was"));
             };
-            let id = spec.name.rsplit('/').next().unwrap();
+            let id = spec.name.as_deref().unwrap().rsplit('/').next().unwrap();
             let since = told.and_then(|it| it.checked_sub(WRITING));
-            let claim = Claim { process, object: &object, status, name: write.name, id, spec: &spec, since, by_update };
+            let claim = Claim { process, status, name: write.name, id, spec: &spec, since, by_update };
             let before = before.status.unwrap_or_default();
             if times(&before) != times(status) && !claim.shows(seen, |_| true) {
                 wrong(format!("tells times that this process did not see together: {:?}", times(status)));
@@ -95,14 +95,17 @@ impl Claim<'_> {
         let drift: BTreeSet<&str> = self.status.drift.iter().flat_map(|it| &it.fields).map(String::as_str).collect();
         let is_true = match reason {
             "InSync" => drift.is_empty() && self.shows(seen, |_| true) && self.knows_secret(seen),
-            "Reported" => !drift.is_empty() && self.is_report() && self.shows(seen, |_| true),
-            "UpdateNotTaken" => !drift.is_empty() && !self.is_report() && self.shows(seen, |by_own_write| by_own_write),
+            "DriftReported" => !drift.is_empty() && self.is_report() && self.shows(seen, |_| true),
+            "UpdateNotApplied" => {
+                !drift.is_empty() && !self.is_report() && self.shows(seen, |by_own_write| by_own_write)
+            }
             "Suspended" => self.spec.suspend,
             "Conflict" => {
                 let message = ready.map_or("", |it| it.message.as_str());
-                let uid = self.object.metadata.uid.as_deref().unwrap();
-                let mut older = seen.history.older_claims(self.id, uid);
-                older.any(|name| message.starts_with(&format!("{}/{name} ", crate::api::NAMESPACE)))
+                let owners = seen.history.owners_since(self.id, None);
+                let mut others = owners.iter().filter(|it| *it != self.name);
+                let is_vacant = message.starts_with("the resource that held this credential is gone");
+                others.any(|name| is_vacant || message.starts_with(&format!("{name} ")))
             }
             "SecretNotFound" | "SecretUnreadable" => {
                 let asked = seen.asked_secrets.get(&(self.process.clone(), format!("secret-{}", self.name)));
@@ -128,8 +131,8 @@ impl Claim<'_> {
     /// drift or of none, with exactly this drift.
     fn shows(&self, seen: &Seen, counts: impl Fn(bool) -> bool) -> bool {
         let Some(sights) = seen.sights.get(&(self.process.clone(), self.id.to_owned())) else { return false };
-        let compares =
-            ready(self.status).is_some_and(|it| matches!(it.reason.as_str(), "InSync" | "Reported" | "UpdateNotTaken"));
+        let compares = ready(self.status)
+            .is_some_and(|it| matches!(it.reason.as_str(), "InSync" | "DriftReported" | "UpdateNotApplied"));
         sights.newest_since(self.since).any(|sight| {
             counts(sight.by_own_write)
                 && times_of(&sight.credential) == times(self.status)
@@ -152,7 +155,7 @@ impl Claim<'_> {
         let sights = seen.sights.get(&(self.process.clone(), self.id.to_owned()));
         let is_told =
             || sights.is_some_and(|it| it.newest_since(self.since).any(|it| !it.credential.secret.is_empty()));
-        self.spec.client_secret.is_none() || self.is_report() || self.status.client_secret.is_some() || is_told()
+        self.spec.client_secret.is_none() || self.is_report() || self.status.observed_secret.is_some() || is_told()
     }
 }
 
@@ -161,7 +164,7 @@ fn only_what_was_written(status: &ConfidenceClientCredentialStatus) -> Confidenc
     ConfidenceClientCredentialStatus {
         conditions: status.conditions.clone().into_iter().filter(|it| it.reason == "Pending").collect(),
         last_update: status.last_update.clone(),
-        client_secret: status.client_secret.clone(),
+        observed_secret: status.observed_secret.clone(),
         ..ConfidenceClientCredentialStatus::default()
     }
 }

@@ -63,7 +63,7 @@ impl Judge {
         let is_look = update.mask == ["display_name"] && !differs("display_name") && self.may_look_by_update(process);
         self.with(|seen| {
             *(if is_look { &mut seen.looks } else { &mut seen.updates }) += 1;
-            seen.secrets.is_updated(id, known, names_secret(update.mask));
+            seen.secrets.is_updated(id, known, names_secret(update.mask), is_look);
         });
         for field in update.mask.iter().filter(|it| *it != "client_secret" && !is_look) {
             if !differs(field) {
@@ -94,7 +94,7 @@ impl Judge {
                 };
                 let specs = history.wishes(&name).unwrap().specs.iter().filter(|(_, spec)| {
                     may_be_written(spec)
-                        && spec.name.ends_with(&format!("/{}", update.id))
+                        && spec.name.as_deref().is_some_and(|it| it.ends_with(&format!("/{}", update.id)))
                         && update.mask.iter().all(|field| is_wanted(spec, field))
                 });
                 let editions: Vec<_> = specs.map(|(edition, _)| *edition).collect();

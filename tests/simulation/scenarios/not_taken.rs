@@ -20,7 +20,7 @@ fn a_field_that_is_never_taken_does_not_have_the_secret_written_again() {
         stage.put_secret("secret-till-0", "first");
         let secret = json!({"secretKeyRef": {"name": "secret-till-0", "key": "secret"}});
         stage.apply("till-0", json!({"displayName": "Till", "labels": {"team": "a"}, "clientSecret": secret}));
-        stage.until("it is told", Duration::from_secs(2), |stage| stage.says("UpdateNotTaken")).await;
+        stage.until("it is told", Duration::from_secs(2), |stage| stage.says("UpdateNotApplied")).await;
         stage.pass(INTERVAL * 6).await;
         let calls = stage.simulator.calls();
         let masks: Vec<&[String]> =

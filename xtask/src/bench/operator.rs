@@ -36,7 +36,7 @@ impl Operator {
             .env("CONFIDENCE_TOKEN", "test-token")
             .env("LOG_FORMAT", "text")
             .args(["--listen", "127.0.0.1:0", "--confidence-url", &setting.confidence_url])
-            .args(["--interval", run.interval, "--requests-per-second", &run.rate.to_string()])
+            .args(["--min-interval", "1s", "--interval", run.interval, "--requests-per-second", &run.rate.to_string()])
             .start()?;
         let line = process.wait_for_line(Duration::from_secs(30), |line| line.contains("address="))?;
         let address = line.split("address=").nth(1).and_then(|rest| rest.split_whitespace().next());

@@ -7,11 +7,14 @@ use std::time::Duration;
 
 use confidence_operator::api::ConfidenceClientCredential;
 use confidence_simulator::{Call, CallKind, Config, Credential, Running, Simulator};
+use k8s_openapi::api::core::v1::Secret;
 use kube::config::Kubeconfig;
 use kube::{Api, Client};
 use tempfile::TempDir;
 use testbed::{ControlPlane, Process, Program};
 use tokio::time::Instant;
+
+use crate::cargo::cargo;
 
 /// Where the demo's resources live.
 pub(super) const NAMESPACE: &str = "confidence-demo";
@@ -50,6 +53,7 @@ impl Stage {
         let client = client_of(&kubeconfig).await?;
         heading("The simulator: a Confidence IAM server in this process");
         let simulator = Simulator::new(Config::default());
+        simulator.put_client(CLIENT, confidence_simulator::Client::default());
         let server = simulator.start().await.map_err(|error| error.to_string())?;
         println!("{}", server.url());
         heading("The operator: the real binary");
@@ -110,6 +114,11 @@ impl Stage {
         if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
     }
 
+    /// The Secrets of the demo.
+    pub(super) fn secrets(&self) -> Api<Secret> {
+        Api::namespaced(self.client.clone(), NAMESPACE)
+    }
+
     /// Puts a credential into the simulator.
     pub(super) fn seed(&self, id: &str, credential: Credential) {
         self.simulator.put(CLIENT, id, credential);
@@ -161,7 +170,7 @@ impl Stage {
 }
 
 fn start_operator(files: &Path, kubeconfig: &Path, server: &Running) -> Result<Process, String> {
-    let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--package", "confidence-operator"]).status();
+    let built = cargo().args(["build", "--quiet", "--package", "confidence-operator"]).status();
     check(built.is_ok_and(|status| status.success()), "the operator was built")?;
     let token = files.join("token");
     std::fs::write(&token, "test-token\n").map_err(|error| error.to_string())?;

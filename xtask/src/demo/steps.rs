@@ -35,9 +35,9 @@ fn in_sync(object: &ConfidenceClientCredential) -> bool {
     ready(object) == Some("InSync")
 }
 
-/// A credential that is already as the manifest says costs a look and nothing else.
+/// A credential that is already as the manifest says costs one observation and nothing else.
 pub(super) fn adopt(stage: &Stage) -> Result<(), String> {
-    heading("1. A credential that exists is adopted: it is as the manifest says, so nothing is written");
+    heading("4. A credential that exists is adopted: it is as the manifest says, so nothing is written");
     let labels = [("team".to_owned(), "checkout".to_owned())].into();
     stage.seed(ID, Credential { display_name: "Checkout backend".to_owned(), labels, ..Credential::default() });
     stage.kubectl(&["apply", "-f", "-"], &manifest(""))?;
@@ -47,7 +47,7 @@ pub(super) fn adopt(stage: &Stage) -> Result<(), String> {
 
 /// Only what differs is in the mask and in the body.
 pub(super) async fn update(stage: &Stage) -> Result<(), String> {
-    heading("2. The manifest changes: one PATCH with exactly the fields that differ");
+    heading("5. The manifest changes: one PATCH with exactly the fields that differ");
     let from = stage.simulator.call_count();
     stage.kubectl(&["apply", "-f", "-"], &manifest("  environments: [production, staging]\n  sdkType: BACKEND\n"))?;
     stage.until("checkout-backend", "in sync", in_sync).await?;
@@ -59,21 +59,21 @@ pub(super) async fn update(stage: &Stage) -> Result<(), String> {
     )
 }
 
-/// Drift is found and mended, and told.
+/// Drift is found, corrected and reported.
 pub(super) async fn correct_drift(stage: &Stage) -> Result<(), String> {
-    heading("3. Somebody changes the credential at Confidence behind the operator's back");
+    heading("6. Somebody changes the credential at Confidence behind the operator's back");
     let from = stage.simulator.call_count();
     stage.simulator.edit(CLIENT, ID, |it| {
         it.environments = vec!["production".to_owned()];
         "identities/somebody-else".clone_into(&mut it.updater);
     });
     println!(
-        "(environments are now [production]; it would be found within the interval, 10 minutes: we ask for a look)"
+        "(environments are now [production]; the resync would find it within 10 minutes: we request a reconcile now)"
     );
     let annotation = "iam.confidence.dev/reconcile-requested-at=now";
     stage.kubectl(&["annotate", "ccc/checkout-backend", "-n", NAMESPACE, annotation], "")?;
     stage
-        .until("checkout-backend", "looked at", |it| {
+        .until("checkout-backend", "reconciled", |it| {
             it.status.as_ref().is_some_and(|it| it.last_handled_reconcile_at.as_deref() == Some("now"))
         })
         .await?;
@@ -86,7 +86,7 @@ pub(super) async fn correct_drift(stage: &Stage) -> Result<(), String> {
 
 /// A secret comes from a Secret, and follows it within seconds.
 pub(super) async fn rotate_secret(stage: &Stage) -> Result<(), String> {
-    heading("4. The client secret comes from a Secret and follows it");
+    heading("7. The client secret comes from a Secret and follows it");
     let create =
         ["create", "secret", "generic", "checkout-confidence", "-n", NAMESPACE, "--from-literal=clientSecret=first"];
     stage.kubectl(&create, "")?;
@@ -105,7 +105,7 @@ pub(super) async fn rotate_secret(stage: &Stage) -> Result<(), String> {
 
 /// What cannot work fails at once.
 pub(super) fn refuse_bad_manifest(stage: &Stage) -> Result<(), String> {
-    heading("5. A manifest that cannot work fails at kubectl apply");
+    heading("8. A manifest that cannot work fails at kubectl apply");
     let bad = manifest("  interval: 10d\n")
         .replace("name: checkout-backend", "name: bad")
         .replace("Checkout backend", "\" \"");
@@ -124,7 +124,7 @@ pub(super) fn refuse_bad_manifest(stage: &Stage) -> Result<(), String> {
 
 /// Two resources, one credential.
 pub(super) async fn conflict(stage: &Stage) -> Result<(), String> {
-    heading("6. A second resource names the same credential: the older one owns it");
+    heading("9. A second resource names the same credential: the one that holds it keeps it");
     let from = stage.simulator.call_count();
     let second =
         manifest("").replace("name: checkout-backend", "name: copy-and-paste").replace("Checkout backend", "Other");
@@ -137,7 +137,7 @@ pub(super) async fn conflict(stage: &Stage) -> Result<(), String> {
 
 /// What a person sees in the end.
 pub(super) fn table(stage: &Stage) -> Result<(), String> {
-    heading("7. What is wrong with which credential");
+    heading("10. What is wrong with which credential");
     let table = stage.kubectl(&["get", "ccc", "-n", NAMESPACE, "-o", "wide"], "")?;
     check(table.contains("InSync") && table.contains("Conflict"), "the table says so")
 }

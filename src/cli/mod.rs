@@ -1,0 +1,5 @@
+//! The command line: flags to parts to run. Nothing else decides here.
+
+pub mod crd;
+pub mod flags;
+pub mod run;

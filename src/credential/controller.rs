@@ -1,0 +1,335 @@
+//! Puts the parts together and runs them: watches in, work queue, reconciles, and the way out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::Client;
+use kube::runtime::controller::{Config, Controller as Executor};
+use kube::runtime::reflector::Store;
+use kube::runtime::reflector::store::Writer;
+use tokio::sync::watch;
+
+use super::client_secret::SecretReader;
+use super::groups::Groups;
+use super::in_sync::InSync;
+use super::lifecycle::{InstanceId, Lifecycle, Memories};
+use super::listing::Listings;
+use super::observations::ObservationCache;
+use super::observe::{ObserveMode, Observer};
+use super::resync::{Checker, Distrust, Resync};
+use super::secret_watch::SecretWatch;
+use super::startup::Startup;
+use super::watched::{CredentialClaims, Watched};
+use super::{Intervals, Objects, Reconciler, Statuses, accounts};
+use crate::account::Accounts;
+use crate::api::{ConfidenceClientCredential, OWN_LABEL_PREFIX};
+use crate::confidence::wire::ClientCredential;
+use crate::engine::health::{Progress, Readiness};
+use crate::engine::{EventRecorder, LeaseGuard, SecretVersions, StatusWriter, WatchEvent, WorkQueue, work_queue};
+use crate::metrics::{ControllerMetrics, Operation};
+
+/// Reconciles of an account that run at the same time. Each spends its time waiting for a permit or for an answer, so many cost
+/// little; but each has a connection and its buffers.
+const SLOTS: usize = 64;
+
+/// Of these, those that nobody waits for: an edit always finds a slot.
+const BACKGROUND_SLOTS: usize = 48;
+
+/// How long writes in flight may take to finish at the end.
+const GRACE: Duration = Duration::from_secs(9);
+
+/// How the controller works.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How often a resource is checked for drift that does not say.
+    pub interval: Duration,
+    /// The shortest interval that a resource may ask for.
+    pub min_interval: Duration,
+    /// What tells the credentials of this installation from those of another; none: the uid of the namespace `kube-system`.
+    pub instance_id: Option<String>,
+    /// How credentials are observed.
+    pub observe: ObserveMode,
+    /// By how much `lastSeenTime` must move to be worth a status write of its own.
+    pub last_seen_resolution: Duration,
+    /// The namespaces to watch; all where there are none.
+    pub namespaces: Vec<String>,
+    /// Whether Secrets may be listed and watched; else their versions are asked for at the interval.
+    pub watch_secrets: bool,
+    /// Makes jitter repeatable, in tests.
+    pub seed: Option<u64>,
+}
+
+/// What the controller is made of.
+pub struct Parts {
+    /// The cluster.
+    pub client: Client,
+    /// The accounts at Confidence.
+    pub accounts: Accounts,
+    /// Asked before events are told.
+    pub guard: LeaseGuard,
+    /// Where events are told.
+    pub events: EventRecorder,
+    /// The operator's own pod, if there is one.
+    pub operator: Option<ObjectReference>,
+    /// Writes the statuses.
+    pub statuses: Arc<StatusWriter<ConfidenceClientCredential>>,
+    /// What is counted.
+    pub metrics: ControllerMetrics,
+    /// Whether work moves on.
+    pub progress: Progress,
+    /// Whether this replica can work.
+    pub readiness: Readiness,
+    /// Where the resources are kept.
+    pub store: (Store<ConfidenceClientCredential>, Writer<ConfidenceClientCredential>),
+}
+
+/// Proof that the controller has ended.
+#[derive(Debug)]
+pub struct Stopped {
+    /// Whether everything in flight was finished.
+    pub is_clean: bool,
+}
+
+/// Runs until told to stop.
+pub async fn run(parts: Parts, settings: Settings, stop: watch::Receiver<bool>) -> Stopped {
+    let controller = Controller::new(parts, &settings);
+    controller.run(settings, stop).await
+}
+
+struct Controller {
+    client: Client,
+    accounts: Accounts,
+    queue: WorkQueue,
+    claims: Arc<CredentialClaims>,
+    watched: Watched,
+    resync: Resync,
+    secrets: SecretWatch,
+    startup: Arc<Startup>,
+    listings: Arc<Listings>,
+    reconciler: Arc<Reconciler>,
+    statuses: Statuses,
+    guard: LeaseGuard,
+    events: EventRecorder,
+    operator: Option<ObjectReference>,
+    metrics: ControllerMetrics,
+    readiness: Readiness,
+    store: (Store<ConfidenceClientCredential>, Writer<ConfidenceClientCredential>),
+}
+
+impl Controller {
+    fn new(parts: Parts, settings: &Settings) -> Self {
+        let Parts { client, accounts, guard, events, operator, statuses, metrics, progress, readiness, store } = parts;
+        let slots = work_queue::Settings { slots: SLOTS, background_slots: BACKGROUND_SLOTS };
+        let queue = WorkQueue::new(slots, settings.seed);
+        let objects = Objects(store.0.clone());
+        let intervals = Intervals { default: settings.interval, shortest: settings.min_interval };
+        let versions = Arc::new(SecretVersions::default());
+        let cache = Arc::new(ObservationCache::new());
+        let claims = Arc::new(CredentialClaims::new());
+        let groups = Arc::new(Groups::default());
+        let startup = Arc::new(Startup::new(queue.clone()));
+        let memories = Arc::new(Memories::new());
+        let wanted = is_claimed(Arc::clone(&claims));
+        let listings = Arc::new(Listings::new(wanted, progress.clone(), metrics.clone()));
+        let observer = Arc::new(Observer {
+            mode: settings.observe,
+            cache: Arc::clone(&cache),
+            listings: Arc::clone(&listings),
+            claims: Arc::clone(&claims),
+        });
+        let secrets = SecretWatch::new(client.clone(), Arc::clone(&versions), queue.clone(), metrics.clone());
+        let in_sync = InSync {
+            objects: objects.clone(),
+            queue: queue.clone(),
+            cache: Arc::clone(&cache),
+            versions: Arc::clone(&versions),
+            statuses: Arc::clone(&statuses),
+            last_seen_resolution: settings.last_seen_resolution,
+        };
+        let checker = Checker {
+            accounts: accounts.clone(),
+            objects: objects.clone(),
+            queue: queue.clone(),
+            cache: Arc::clone(&cache),
+            observer: Arc::clone(&observer),
+            listings: Arc::clone(&listings),
+            in_sync,
+            distrust: Distrust::default(),
+            metrics: metrics.clone(),
+        };
+        let random = settings.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
+        let resync = Resync::new(Arc::clone(&groups), checker, Arc::clone(&startup), secrets.clone(), random);
+        let watched = Watched {
+            accounts: accounts.clone(),
+            claims: Arc::clone(&claims),
+            groups,
+            versions: Arc::clone(&versions),
+            cache: Arc::clone(&cache),
+            memories: Arc::clone(&memories),
+            statuses: Arc::clone(&statuses),
+            queue: queue.clone(),
+            startup: Arc::clone(&startup),
+            intervals,
+        };
+        let lifecycle = Lifecycle {
+            client: client.clone(),
+            instance: InstanceId::new(settings.instance_id.as_deref()),
+            statuses: Arc::clone(&statuses),
+            cache: Arc::clone(&cache),
+            versions: Arc::clone(&versions),
+            listings: Arc::clone(&listings),
+            memories: Arc::clone(&memories),
+            events: events.clone(),
+            guard: guard.clone(),
+        };
+        let reconciler = Arc::new(Reconciler {
+            queue: queue.clone(),
+            accounts: accounts.clone(),
+            claims: Arc::clone(&claims),
+            secrets: SecretReader { client: client.clone(), versions, queue: queue.clone() },
+            cache,
+            observer,
+            statuses: Arc::clone(&statuses),
+            objects,
+            metrics: metrics.clone(),
+            progress,
+            lifecycle,
+            intervals,
+            last_seen_resolution: settings.last_seen_resolution,
+        });
+        Self {
+            client,
+            accounts,
+            queue,
+            claims,
+            watched,
+            resync,
+            secrets,
+            startup,
+            listings,
+            reconciler,
+            statuses,
+            guard,
+            events,
+            operator,
+            metrics,
+            readiness,
+            store,
+        }
+    }
+
+    async fn run(self, settings: Settings, stop: watch::Receiver<bool>) -> Stopped {
+        let (reader, writer) = self.store;
+        let stopped = {
+            let mut stop = stop.clone();
+            futures::FutureExt::shared(async move { drop(stop.wait_for(|it| *it).await) })
+        };
+        let resources = crate::engine::watch::resources(&self.client, &settings.namespaces, writer);
+        let watch = resources.for_each(|event| {
+            self.watched.take_in(&event);
+            note(&event, &self.metrics, &self.readiness);
+            std::future::ready(())
+        });
+        // Nothing is scheduled but what the work queue hands out.
+        let executor = Executor::for_stream(stream::pending(), reader)
+            .with_config(Config::default())
+            .reconcile_on(self.queue.stream().map(|key| key.object_ref()))
+            .graceful_shutdown_on(stopped.clone())
+            .run(Reconciler::reconcile, |_, error, _| match *error {}, Arc::clone(&self.reconciler))
+            .for_each(|result| async move {
+                if let Err(error) = result {
+                    tracing::debug!(%error, "executor");
+                }
+            });
+        let secrets = async {
+            if settings.watch_secrets {
+                self.secrets.run(&settings.namespaces, &self.startup).await;
+            }
+            self.startup.set_secrets_listed();
+        };
+        let claims = async {
+            loop {
+                self.watched.trigger(self.claims.due().await);
+            }
+        };
+        let side_work = async {
+            let accounts = accounts::watch(
+                &self.accounts,
+                &self.queue,
+                &self.listings,
+                &self.events,
+                self.operator.as_ref(),
+                &self.guard,
+            );
+            tokio::join!(
+                watch,
+                secrets,
+                claims,
+                accounts,
+                self.statuses.run(),
+                self.events.run(&self.guard),
+                self.resync.run()
+            );
+        };
+        // What the last reconciles came to is still written.
+        let work = async {
+            executor.await;
+            self.statuses.all_written().await;
+            self.events.flush().await;
+        };
+        let deadline = async {
+            stopped.await;
+            self.queue.stop();
+            self.accounts.close();
+            tokio::time::sleep(GRACE).await;
+        };
+        tokio::select! {
+            biased;
+            () = work => Stopped { is_clean: true },
+            () = deadline => Stopped { is_clean: false },
+            () = side_work => Stopped { is_clean: false },
+        }
+    }
+}
+
+/// A listing keeps the credentials that somebody claims, and those that carry a label of the operator.
+fn is_claimed(claims: Arc<CredentialClaims>) -> Box<super::listing::Wanted> {
+    Box::new(move |account, credential: &ClientCredential| {
+        let Some(name) = &credential.name else { return false };
+        let (client, id) = super::watched::claimed(&account.url, name);
+        claims.owner(&client, &id).is_some() || is_labelled(credential)
+    })
+}
+
+/// Whether a credential carries a label of the operator, of whatever instance.
+fn is_labelled(credential: &ClientCredential) -> bool {
+    credential.labels.keys().any(|key| key.starts_with(OWN_LABEL_PREFIX))
+}
+
+/// Counts and logs what the watch of the resources shows of itself.
+fn note(event: &WatchEvent<ConfidenceClientCredential>, metrics: &ControllerMetrics, readiness: &Readiness) {
+    match event {
+        WatchEvent::Applied { .. } | WatchEvent::Deleted { .. } => {}
+        WatchEvent::Undecodable { key, error, .. } => {
+            metrics.kubernetes_error(Operation::DecodeResource);
+            tracing::warn!(resource = %key, %error, "the resource cannot be decoded; it is left alone until it changes");
+        }
+        WatchEvent::Failed { scope, error } => {
+            metrics.kubernetes_error(Operation::WatchResources);
+            readiness.require(scope.to_string(), error.to_string());
+            tracing::warn!(%scope, %error, "the resources cannot be watched; the operator tries again");
+        }
+        WatchEvent::Recovered { scope } => {
+            readiness.requirement(scope.to_string()).set_met();
+            tracing::info!(%scope, "the resources are watched again");
+        }
+        WatchEvent::Ready { missing } => {
+            readiness.requirement(crate::replica::RESOURCES.0).set_met();
+            for missing in missing {
+                readiness.require(missing.scope.to_string(), missing.why.clone());
+            }
+        }
+    }
+}

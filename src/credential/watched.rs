@@ -1,0 +1,148 @@
+//! What the watch of the resources shows: who claims which credential, which Secret each resource uses, and what is due.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+
+use super::groups::{Group, Groups};
+use super::in_sync::secret_of;
+use super::lifecycle::Memories;
+use super::observations::ObservationCache;
+use super::report::is_converged;
+use super::requests;
+use super::resolve::managed_name;
+use super::startup::{Startup, Waiting};
+use super::{Intervals, Statuses, lane_of};
+use crate::account::{Accounts, name_of};
+use crate::api::ConfidenceClientCredential;
+use crate::api::conditions::{Reason, Type, find};
+use crate::confidence::name::CredentialName;
+use crate::engine::{Claim, Claims, Key, SecretVersions, StatusOrigin, Trigger, WatchEvent, WorkQueue};
+
+/// A client at Confidence, over all accounts: the URL of the API and the id.
+pub(super) type ClientId = (Arc<str>, Box<str>);
+
+/// Who claims which credential, by client and id.
+pub(super) type CredentialClaims = Claims<ClientId, Box<str>>;
+
+/// What is kept of the resources.
+pub(super) struct Watched {
+    pub(super) accounts: Accounts,
+    pub(super) claims: Arc<CredentialClaims>,
+    pub(super) groups: Arc<Groups>,
+    pub(super) versions: Arc<SecretVersions>,
+    pub(super) cache: Arc<ObservationCache>,
+    pub(super) memories: Arc<Memories>,
+    pub(super) statuses: Statuses,
+    pub(super) queue: WorkQueue,
+    pub(super) startup: Arc<Startup>,
+    /// How often a resource is checked.
+    pub(super) intervals: Intervals,
+}
+
+impl Watched {
+    /// Takes in what the watch shows.
+    pub(super) fn take_in(&self, event: &WatchEvent<ConfidenceClientCredential>) {
+        match event {
+            WatchEvent::Applied { object, .. } if !self.startup.is_listed() => self.list(object),
+            WatchEvent::Applied { object, previous, .. } => self.apply(object, previous.as_deref()),
+            // Nothing is known any more of one that cannot be decoded: it is left alone until it can be.
+            WatchEvent::Deleted { key, .. } | WatchEvent::Undecodable { key, .. } => self.remove(key),
+            WatchEvent::Ready { .. } => self.end_list(),
+            WatchEvent::Failed { .. } | WatchEvent::Recovered { .. } => {}
+        }
+    }
+
+    /// The first list names a resource.
+    fn list(&self, object: &ConfidenceClientCredential) {
+        let key = Key::of(object);
+        self.index(&key, object);
+        let (lane, revision) = (lane_of(object), self.queue.revision(object, &requests::ANNOTATIONS));
+        if is_converged(object) {
+            self.queue.adopt(&key, &lane, revision);
+            return;
+        }
+        let reported = object.status.as_ref().and_then(|status| status.observed_generation);
+        let is_reported = reported == object.metadata.generation;
+        self.startup.put(&key, Waiting { lane, revision, is_reported });
+    }
+
+    /// The first list is complete.
+    fn end_list(&self) {
+        self.trigger(self.claims.listed());
+        self.startup.set_resources_listed();
+    }
+
+    /// A resource is new, or changed.
+    fn apply(&self, object: &ConfidenceClientCredential, previous: Option<&ConfidenceClientCredential>) {
+        let key = Key::of(object);
+        let rivals = self.index(&key, object);
+        self.startup.remove(&key);
+        self.queue.apply(&key, &lane_of(object), self.queue.revision(object, &requests::ANNOTATIONS));
+        if self.statuses.seen(&key, object, previous) == StatusOrigin::Foreign {
+            // Somebody else changed the status: the next check reports it anew.
+            self.queue.set_converged(&key, false);
+        }
+        self.trigger(rivals);
+    }
+
+    /// A resource is gone.
+    fn remove(&self, key: &Key) {
+        self.startup.remove(key);
+        self.queue.remove(key);
+        self.statuses.remove(key);
+        self.cache.remove(key);
+        self.memories.remove(key);
+        self.versions.remove(key);
+        self.groups.remove(key);
+        self.trigger(self.claims.remove(key));
+    }
+
+    /// Triggers those whose standing changed.
+    pub(super) fn trigger(&self, keys: Vec<Key>) {
+        for key in keys {
+            self.queue.trigger(&key, Trigger::DependencyChanged);
+        }
+    }
+
+    /// Returns the other resources whose standing changed.
+    fn index(&self, key: &Key, object: &ConfidenceClientCredential) -> Vec<Key> {
+        self.cache.apply(key, object.metadata.uid.as_deref().unwrap_or_default());
+        self.versions.set_reference(key, secret_of(key, object));
+        let name = managed_name(object);
+        let client = client_of(object, name.as_ref());
+        let group = client.filter(|_| !object.spec.suspend).map(|client| Group {
+            account: name_of(&key.namespace, object.spec.account_ref.as_ref()),
+            client,
+            interval: self.intervals.of(object),
+        });
+        self.groups.set(key, group);
+        let url = self.accounts.find(object.spec.account_ref.as_ref()).map(|account| Arc::clone(&account.url)).ok();
+        let claim = url.zip(name).map(|(url, name)| claim_of(object, &url, &name));
+        self.claims.apply(key, claim)
+    }
+}
+
+/// The client whose listing shows the credential of a resource.
+fn client_of(object: &ConfidenceClientCredential, name: Option<&CredentialName>) -> Option<Arc<str>> {
+    let created = object.spec.client.as_deref().and_then(|client| client.strip_prefix("clients/"));
+    created.or_else(|| name.map(CredentialName::client)).map(Into::into)
+}
+
+/// What a resource claims that names a credential.
+pub(super) fn claimed(url: &Arc<str>, name: &CredentialName) -> (ClientId, Box<str>) {
+    ((Arc::clone(url), name.client().into()), name.credential().into())
+}
+
+fn claim_of(object: &ConfidenceClientCredential, url: &Arc<str>, name: &CredentialName) -> Claim<(ClientId, Box<str>)> {
+    let status = object.status.as_ref();
+    let held = status.and_then(|status| status.name.as_ref()?.parse::<CredentialName>().ok());
+    let ready = status.and_then(|status| find(&status.conditions, Type::Ready));
+    Claim {
+        of: claimed(url, name),
+        created: object.creation_timestamp().map_or(Timestamp::MAX, |it| it.0),
+        is_holder: held.as_ref() == Some(name),
+        was_rival: ready.is_some_and(|ready| ready.reason == Reason::Conflict.to_string()),
+    }
+}

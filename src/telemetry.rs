@@ -1,0 +1,170 @@
+//! What the log leaves out, and traces: a span for each reconcile and one for each request to Confidence, sent as OTLP over
+//! HTTP.
+//!
+//! Traces are off unless the environment names where they go. While they are off there is no thread, no span and no
+//! request. The variables are OpenTelemetry's own (`OTEL_EXPORTER_OTLP_ENDPOINT` and its kin), with the meaning that
+//! OpenTelemetry gives them.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Request, Response};
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_http::HttpError;
+use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
+use tokio::runtime::Handle;
+use tracing::Subscriber;
+use tracing::level_filters::LevelFilter;
+use tracing_opentelemetry::OpenTelemetryLayer;
+use tracing_subscriber::filter::{FilterExt, ParseError, filter_fn};
+use tracing_subscriber::layer::Filter;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{EnvFilter, Layer};
+
+use crate::confidence::transport::HttpClient;
+
+/// Where kube logs the body of a response that it cannot parse, at WARN. The body of a Secret is the secret.
+const LOGS_BODIES: &str = "kube_client::client";
+
+/// Either of them switches traces on.
+const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
+
+/// How long the end of the program waits for the last spans.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The filter of the log: the directives that somebody gave, and nothing that holds bodies, whatever they say.
+///
+/// # Errors
+/// When the directives cannot be read.
+pub fn log_filter<S>(directives: &str) -> Result<impl Filter<S> + Send + Sync + 'static, ParseError>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+{
+    let given = EnvFilter::builder().parse(directives)?;
+    Ok(given.and(filter_fn(|it| it.target() != LOGS_BODIES)))
+}
+
+/// The traces that are being sent.
+#[derive(Debug)]
+pub struct Traces {
+    provider: SdkTracerProvider,
+}
+
+impl Traces {
+    /// Sends traces from now on, if the environment asks for it. The runtime carries the requests, which go out as those to
+    /// Confidence do: with the authorities of `--ca-file`, without redirects, without retries.
+    ///
+    /// # Errors
+    /// A sentence for a person, when the environment asks for what cannot be done.
+    pub fn start(runtime: &Handle, http: HttpClient) -> Result<Option<Self>, String> {
+        let is_set = |name: &str| std::env::var(name).is_ok_and(|it| !it.is_empty());
+        let disabled = std::env::var("OTEL_SDK_DISABLED").is_ok_and(|it| it.eq_ignore_ascii_case("true"));
+        if disabled || !ENDPOINTS.into_iter().any(is_set) {
+            return Ok(None);
+        }
+        let client = ExporterClient { http, runtime: runtime.clone() };
+        let exporter = SpanExporter::builder()
+            .with_http()
+            .with_protocol(Protocol::HttpBinary)
+            .with_http_client(client)
+            .build()
+            .map_err(|error| format!("{}: {error}", ENDPOINTS[0]))?;
+        // `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` are read by the builder, and go first.
+        let mut resource = Resource::builder();
+        if !is_set("OTEL_SERVICE_NAME") {
+            resource = resource.with_service_name(env!("CARGO_PKG_NAME"));
+        }
+        let provider =
+            SdkTracerProvider::builder().with_resource(resource.build()).with_batch_exporter(exporter).build();
+        Ok(Some(Self { provider }))
+    }
+
+    /// What makes spans into traces: this program's own, whatever the log's level is.
+    pub fn layer<S>(&self) -> impl Layer<S> + use<S>
+    where
+        S: Subscriber + for<'span> LookupSpan<'span>,
+    {
+        let layer: OpenTelemetryLayer<S, SdkTracer> =
+            tracing_opentelemetry::layer().with_tracer(self.provider.tracer(env!("CARGO_PKG_NAME")));
+        let ours = filter_fn(|it| it.is_span() && it.target().starts_with(env!("CARGO_CRATE_NAME")));
+        let ours = ours.with_max_level_hint(LevelFilter::DEBUG);
+        layer.with_location(false).with_threads(false).with_tracked_inactivity(false).with_filter(ours)
+    }
+
+    /// Sends what is still to be sent, for a short while.
+    pub async fn end(self) {
+        // It blocks, and waits for a request that this runtime carries.
+        let ended = tokio::task::spawn_blocking(move || self.provider.shutdown_with_timeout(SHUTDOWN_TIMEOUT));
+        if let Ok(Err(error)) = ended.await {
+            tracing::debug!(%error, "the last traces were not sent");
+        }
+    }
+}
+
+/// The HTTP client of the exporter, whose thread has no runtime of its own.
+#[derive(Debug)]
+struct ExporterClient {
+    http: HttpClient,
+    runtime: Handle,
+}
+
+#[async_trait]
+impl opentelemetry_http::HttpClient for ExporterClient {
+    async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let request = reqwest::Request::try_from(request)?;
+        let http = self.http.clone();
+        let answer = self.runtime.spawn(async move {
+            let answer = http.execute(request).await?;
+            let mut whole = Response::builder().status(answer.status());
+            if let Some(headers) = whole.headers_mut() {
+                headers.clone_from(answer.headers());
+            }
+            Ok::<_, HttpError>(whole.body(answer.bytes().await?)?)
+        });
+        answer.await?
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use tracing_subscriber::layer::SubscriberExt;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Buffer {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// As kube logs a Secret that it cannot parse.
+    #[test]
+    fn no_log_level_shows_bodies() {
+        for directives in ["trace", "kube_client::client=trace", "info,kube_client=debug"] {
+            let buffer = Buffer::default();
+            let writer = buffer.clone();
+            let layer = tracing_subscriber::fmt::layer().with_writer(move || writer.clone());
+            let layer = layer.with_filter(log_filter(directives).unwrap());
+            tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+                tracing::warn!(target: "kube_client::client", "s3cr3t, Error(\"expected value\")");
+                tracing::warn!(target: "kube_client::client::builder", "failed with status 500");
+            });
+            let text = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
+            assert!(!text.contains("s3cr3t") && text.contains("failed with status 500"), "{directives}: {text}");
+        }
+    }
+}
