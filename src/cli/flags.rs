@@ -77,10 +77,14 @@ pub struct RunFlags {
     /// The shortest interval that a resource may ask for; a shorter one counts as this
     #[arg(long, env = "MIN_INTERVAL", default_value = "30s", value_parser = durations::parse)]
     pub min_interval: Duration,
-    /// Go without an account of the operator's own; this version knows no other account, so every resource is Stalled then
+    /// Go without an account of the operator's own: each resource names one in spec.accountRef
     #[arg(long, env = "NO_DEFAULT_ACCOUNT")]
     pub no_default_account: bool,
-    /// How many requests a second the whole account may cost, token requests included
+    /// Use the accounts that are resources, ConfidenceAccount and ClusterConfidenceAccount; false where the operator has no
+    /// rights for them
+    #[arg(long, env = "WATCH_ACCOUNTS", default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]
+    pub watch_accounts: bool,
+    /// How many requests a second an account may cost that does not say, token requests included
     #[arg(long, env = "CONFIDENCE_REQUESTS_PER_SECOND", default_value = "20", value_name = "N")]
     pub requests_per_second: NonZeroU32,
     /// By how much lastSeenTime must move to be worth a status write of its own
