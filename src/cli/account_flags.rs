@@ -38,7 +38,8 @@ pub struct AccountFlags {
     /// Allow an http:// URL that is not loopback: the token then crosses the network in the clear
     #[arg(long, env = "CONFIDENCE_ALLOW_INSECURE_URL")]
     pub allow_insecure_url: bool,
-    /// How many requests a second the whole account may cost, token requests included
+    /// How many requests a second the whole account may cost, token requests included; also that of an account resource that
+    /// does not say
     #[arg(long, env = "CONFIDENCE_REQUESTS_PER_SECOND", default_value = "20", value_name = "N")]
     pub requests_per_second: NonZeroU32,
     /// How the server wants labels: as it shows them (auto), as one JSON object, or as an array of maps
@@ -117,13 +118,18 @@ impl AccountFlags {
                 CredentialSource::ClientFiles { id, secret } => Credentials::ClientFiles { id, secret },
             },
             requests_per_second: self.requests_per_second.get(),
-            labels: match self.labels_encoding {
-                LabelsEncodingFlag::Auto => None,
-                LabelsEncodingFlag::Object => Some(LabelsShape::Object),
-                LabelsEncodingFlag::Array => Some(LabelsShape::Array),
-            },
+            labels: self.labels_shape(),
             seed: None,
         })
+    }
+
+    /// The form of labels, if it was given.
+    pub fn labels_shape(&self) -> Option<LabelsShape> {
+        match self.labels_encoding {
+            LabelsEncodingFlag::Auto => None,
+            LabelsEncodingFlag::Object => Some(LabelsShape::Object),
+            LabelsEncodingFlag::Array => Some(LabelsShape::Array),
+        }
     }
 
     /// The HTTP client that trusts what `--ca-file` adds.

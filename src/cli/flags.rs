@@ -71,9 +71,13 @@ pub struct RunFlags {
     /// The shortest interval that a resource may ask for; a shorter one counts as this
     #[arg(long, env = "MIN_INTERVAL", default_value = "30s", value_parser = durations::parse)]
     pub min_interval: Duration,
-    /// Go without an account of the operator's own; this version knows no other account, so every resource is Stalled then
+    /// Go without an account of the operator's own: each resource names one in spec.accountRef
     #[arg(long, env = "NO_DEFAULT_ACCOUNT")]
     pub no_default_account: bool,
+    /// Use the accounts that are resources, ConfidenceAccount and ClusterConfidenceAccount; false where the operator has no
+    /// rights for them
+    #[arg(long, env = "WATCH_ACCOUNTS", default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]
+    pub watch_accounts: bool,
     /// By how much lastSeenTime must move to be worth a status write of its own
     #[arg(long, env = "CONFIDENCE_LAST_SEEN_RESOLUTION", default_value = "1h", value_parser = durations::parse)]
     pub last_seen_resolution: Duration,

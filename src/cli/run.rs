@@ -16,7 +16,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::account::{Account, Accounts, DEFAULT_ACCOUNT};
+use crate::account::{Account, Accounts, Budgets, Connector, DEFAULT_ACCOUNT};
 use crate::cli::flags::{LogFormat, RunFlags};
 use crate::confidence::Confidence;
 use crate::confidence::metrics::Metrics;
@@ -81,10 +81,9 @@ async fn run(flags: RunFlags, account: Option<AccountSettings>, transport: HttpT
     let metrics = ControllerMetrics::register(&mut registry);
     let guard = if flags.leader_elect { LeaseGuard::new(REQUEST_TIMEOUT) } else { LeaseGuard::always() };
     let account_metrics = Metrics::register(&mut registry);
-    let accounts = match account {
-        None => Accounts::default(),
-        Some(settings) => Accounts::of_default(default_account(settings, transport, &guard, &account_metrics)?),
-    };
+    let connector = flags.watch_accounts.then(|| connector(&flags, transport.clone(), &guard, &account_metrics));
+    let default = account.map(|settings| default_account(settings, transport, &guard, &account_metrics)).transpose()?;
+    let accounts = Accounts::new(default, connector);
     let client = cluster().await?;
     let listener =
         http_server::bind(flags.listen).await.map_err(|error| format!("--listen {}: {error}", flags.listen))?;
@@ -104,6 +103,7 @@ async fn run(flags: RunFlags, account: Option<AccountSettings>, transport: HttpT
         settings: settings(&flags),
         events,
         operator: pod(),
+        own_namespace: own_namespace(&client).into(),
         client,
         accounts,
         guard,
@@ -116,6 +116,19 @@ async fn run(flags: RunFlags, account: Option<AccountSettings>, transport: HttpT
     serving.abort();
     tracing::info!(cleanly, "stopped");
     Ok(cleanly)
+}
+
+/// What makes the clients of the accounts that are resources.
+fn connector(flags: &RunFlags, transport: HttpTransport, guard: &LeaseGuard, metrics: &Metrics) -> Connector {
+    Connector {
+        transport: Arc::new(transport),
+        guard: Arc::new(guard.clone()),
+        metrics: metrics.clone(),
+        allow_insecure_url: flags.account.allow_insecure_url,
+        requests_per_second: flags.account.requests_per_second.get(),
+        labels: flags.account.labels_shape(),
+        budgets: Budgets::default(),
+    }
 }
 
 fn default_account(
@@ -150,7 +163,7 @@ fn candidate(
     events: EventRecorder,
     readiness: &Readiness,
 ) -> Candidate {
-    let namespace = std::env::var("POD_NAMESPACE").unwrap_or_else(|_| client.default_namespace().to_owned());
+    let namespace = own_namespace(&client);
     let settings = LeaseSettings {
         namespace,
         name: flags.lease_name.clone(),
@@ -158,6 +171,11 @@ fn candidate(
         duration: flags.lease_duration,
     };
     Candidate::new(client, settings, guard, events, readiness.require("the lease", "not asked for yet"))
+}
+
+/// The operator's namespace.
+fn own_namespace(client: &Client) -> String {
+    std::env::var("POD_NAMESPACE").unwrap_or_else(|_| client.default_namespace().to_owned())
 }
 
 async fn cluster() -> Result<Client, String> {

@@ -94,6 +94,7 @@ pub async fn run(process: Process, seed: u64, place: Place, stop: watch::Receive
     let replica = Replica {
         lease: place.elected.then(candidate),
         accounts: Accounts::of_default(Account::new(DEFAULT_ACCOUNT, URL, confidence)),
+        own_namespace: "operator".into(),
         guard: guard.clone(),
         events: events.clone(),
         operator: None,
