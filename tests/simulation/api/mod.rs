@@ -16,7 +16,8 @@ use http::{Method, Request, Response};
 use serde_json::Value;
 
 pub use self::answer::failure;
-pub use self::store::{Kind, Store};
+pub use self::apply::owned_update;
+pub use self::store::{Kind, Store, merge};
 pub use self::trouble::{Fate, Trouble};
 pub use self::watch::READ_TIMEOUT;
 
