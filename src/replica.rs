@@ -77,7 +77,7 @@ impl Replica {
         self.readiness.require(RESOURCES.0, RESOURCES.1);
         self.metrics.set_leader(true);
         let statuses = self.status_writer();
-        let account_controller = AccountController {
+        let account_keeping = AccountController {
             accounts: self.accounts.clone(),
             client: self.client.clone(),
             namespaces: self.settings.namespaces.clone(),
@@ -89,8 +89,7 @@ impl Replica {
         };
         let parts = Parts {
             client: self.client,
-            accounts: self.accounts,
-            account_controller,
+            account_keeping,
             guard: self.guard,
             events: self.events,
             operator: self.operator,

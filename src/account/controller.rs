@@ -41,7 +41,10 @@ pub struct AccountController {
 
 /// Which account uses which Secret, and whom to tell that it changed. A clone is the same.
 #[derive(Clone, Debug, Default)]
-pub struct AccountSecrets(Arc<Mutex<HashMap<Arc<str>, (Key, Arc<Notify>)>>>);
+pub struct AccountSecrets(Arc<Mutex<HashMap<Arc<str>, UsedSecret>>>);
+
+/// A Secret, and what wakes the keeper of the account that uses it.
+type UsedSecret = (Key, Arc<Notify>);
 
 impl AccountSecrets {
     /// A watch shows another version of a Secret.
@@ -71,7 +74,7 @@ impl AccountSecrets {
 struct Keepers<'a, K: AccountObject> {
     controller: &'a AccountController,
     statuses: Arc<StatusWriter<K>>,
-    keepers: HashMap<Key, KeptAccount<K>>,
+    accounts: HashMap<Key, KeptAccount<K>>,
     tasks: JoinSet<()>,
     /// The scopes that were said to be refused.
     refused: BTreeSet<watches::Scope>,
@@ -104,7 +107,7 @@ impl AccountController {
         let mut kept = Keepers {
             controller: self,
             statuses: Arc::clone(statuses),
-            keepers: HashMap::new(),
+            accounts: HashMap::new(),
             tasks: JoinSet::new(),
             refused: BTreeSet::new(),
         };
@@ -202,16 +205,16 @@ impl<K: AccountObject> Keepers<'_, K> {
     fn apply(&mut self, object: Arc<K>) {
         let (key, name) = (Key::of(object.as_ref()), object.account_name());
         self.controller.accounts.put(&name, object.grants().map(<[_]>::to_vec));
-        if self.keepers.get(&key).is_some_and(|kept| kept.object.borrow().uid() != object.uid()) {
+        if self.accounts.get(&key).is_some_and(|kept| kept.object.borrow().uid() != object.uid()) {
             // Another one has its name now.
             self.remove(&key);
             self.controller.accounts.put(&name, object.grants().map(<[_]>::to_vec));
         }
-        if !self.keepers.contains_key(&key) {
+        if !self.accounts.contains_key(&key) {
             let kept = self.begin(&name, &object);
-            self.keepers.insert(key.clone(), kept);
+            self.accounts.insert(key.clone(), kept);
         }
-        let Some(kept) = self.keepers.get(&key) else { return };
+        let Some(kept) = self.accounts.get(&key) else { return };
         let namespace = if key.namespace.is_empty() { &self.controller.own_namespace } else { &key.namespace };
         if let Ok(source) = SecretSource::of(&object.settings().credentials, namespace) {
             self.controller.secrets.set(&name, source.secret, &kept.secret_changed);
@@ -241,7 +244,7 @@ impl<K: AccountObject> Keepers<'_, K> {
 
     fn remove(&mut self, key: &Key) {
         self.statuses.remove(key);
-        let Some(kept) = self.keepers.remove(key) else { return };
+        let Some(kept) = self.accounts.remove(key) else { return };
         kept.task.abort();
         let name = kept.object.borrow().account_name();
         self.controller.secrets.remove(&name);

@@ -77,23 +77,19 @@ impl<K: AccountObject> Keeper<K> {
             Err(error) => Err(SecretError::Missing(error.to_string())),
         };
         self.secret_error = read.as_ref().err().map(ToString::to_string);
-        let (Ok(source), Some(values)) = (source, self.take_up(read)) else { return };
+        let values = match read {
+            Ok(values) => Some(values),
+            // The client goes on with what was read before.
+            Err(SecretError::Unreadable(_)) if self.connection.is_some() => return,
+            Err(_) => None,
+        };
+        let Ok(source) = source else { return };
         let key = self.budget_key(spec, &source, values.as_ref());
         match &mut self.connection {
             Some(connection) if connection.is_for(&source, &key) => {
-                connection.update(spec, values, &self.parts.accounts)
+                connection.update(spec, values, &self.parts.accounts);
             }
             _ => self.make(spec, source, key, values),
-        }
-    }
-
-    /// What the client is to be told; nothing where the Secret could not be read and there is a client: it goes on with what
-    /// it has.
-    fn take_up(&self, read: Result<CredentialValues, SecretError>) -> Option<Option<CredentialValues>> {
-        match read {
-            Ok(values) => Some(Some(values)),
-            Err(SecretError::Missing(_)) => Some(None),
-            Err(SecretError::Unreadable(_)) => self.connection.is_none().then_some(None),
         }
     }
 

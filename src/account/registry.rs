@@ -197,7 +197,9 @@ impl Accounts {
                 Err(why) => Connection::Unusable(why),
             };
         });
-        before.iter().for_each(|account| account.close());
+        if let Some(before) = before {
+            before.close();
+        }
     }
 
     /// An account is gone.

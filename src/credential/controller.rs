@@ -68,10 +68,8 @@ pub struct Settings {
 pub struct Parts {
     /// The cluster.
     pub client: Client,
-    /// The accounts at Confidence.
-    pub accounts: Accounts,
-    /// Keeps those that are resources.
-    pub account_controller: AccountController,
+    /// The accounts at Confidence, and what keeps those that are resources.
+    pub account_keeping: AccountController,
     /// Asked before events are told.
     pub guard: LeaseGuard,
     /// Where events are told.
@@ -100,13 +98,13 @@ pub struct Stopped {
 /// Runs until told to stop.
 pub async fn run(parts: Parts, settings: Settings, stop: watch::Receiver<bool>) -> Stopped {
     let controller = Controller::new(parts, &settings);
-    controller.run(settings, stop).await
+    Box::pin(controller.run(settings, stop)).await
 }
 
 struct Controller {
     client: Client,
     accounts: Accounts,
-    account_controller: AccountController,
+    account_keeping: AccountController,
     queue: WorkQueue,
     claims: Arc<CredentialClaims>,
     watched: Watched,
@@ -126,19 +124,9 @@ struct Controller {
 
 impl Controller {
     fn new(parts: Parts, settings: &Settings) -> Self {
-        let Parts {
-            client,
-            accounts,
-            account_controller,
-            guard,
-            events,
-            operator,
-            statuses,
-            metrics,
-            progress,
-            readiness,
-            store,
-        } = parts;
+        let Parts { client, account_keeping, guard, events, operator, statuses, metrics, progress, readiness, store } =
+            parts;
+        let accounts = account_keeping.accounts.clone();
         let slots = work_queue::Settings { slots: SLOTS, background_slots: BACKGROUND_SLOTS };
         let queue = WorkQueue::new(slots, settings.seed);
         let objects = Objects(store.0.clone());
@@ -151,13 +139,8 @@ impl Controller {
         let memories = Arc::new(Memories::new());
         let wanted = is_claimed(Arc::clone(&claims));
         let listings = Arc::new(Listings::new(wanted, progress.clone(), metrics.clone()));
-        let observer = Arc::new(Observer {
-            mode: settings.observe,
-            cache: Arc::clone(&cache),
-            listings: Arc::clone(&listings),
-            claims: Arc::clone(&claims),
-        });
-        let account_secrets = account_controller.secrets.clone();
+        let observer = Arc::new(Observer::new(settings.observe, &cache, &listings, &claims));
+        let account_secrets = account_keeping.secrets.clone();
         let secrets =
             SecretWatch::new(client.clone(), Arc::clone(&versions), queue.clone(), metrics.clone(), account_secrets);
         let in_sync = InSync {
@@ -224,7 +207,7 @@ impl Controller {
         Self {
             client,
             accounts,
-            account_controller,
+            account_keeping,
             queue,
             claims,
             watched,
@@ -304,7 +287,7 @@ impl Controller {
                 claims,
                 accounts,
                 account_changes,
-                self.account_controller.run(),
+                self.account_keeping.run(),
                 self.statuses.run(),
                 self.events.run(&self.guard),
                 self.resync.run()

@@ -25,7 +25,9 @@ fn shop(world: &World) -> String {
 fn with_shop(world: &World, ids: &[&str]) -> Simulator {
     world.simulator.put_account("shop", Account::with_client("shop-client", "shop-secret"));
     let account = world.simulator.account("shop");
-    ids.iter().for_each(|id| account.put(CLIENT, id, credential("Checkout")));
+    for id in ids {
+        account.put(CLIENT, id, credential("Checkout"));
+    }
     account
 }
 
