@@ -131,8 +131,10 @@ impl World {
     }
 
     fn act_on_credential(&mut self, action: &Action) {
-        let (Action::DeleteCredential(resource) | Action::EditCredential(resource) | Action::Relabel(resource)) =
-            action
+        let (Action::DeleteCredential(resource)
+        | Action::EditCredential(resource)
+        | Action::Copy(resource)
+        | Action::Relabel(resource)) = action
         else {
             return;
         };

@@ -27,7 +27,7 @@ pub fn check(events: &[At]) -> Result<(), String> {
                 let Some(uid) = ours.get(credential) else {
                     return Err(format!("the DELETE of {credential}, which no POST of ours created"));
                 };
-                let Some((_, unused_for)) = fetched.get(credential).filter(|(then, _)| *at - *then <= FRESH) else {
+                let Some((_, unused_for)) = fetched.get(credential).filter(|(then, _)| *at <= *then + FRESH) else {
                     return Err(format!("the DELETE of {credential} without a GET before"));
                 };
                 if deleting.contains(uid) {
