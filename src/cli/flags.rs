@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::account_flags::AccountFlags;
+use super::plugin::PluginCommand;
 use crate::api::durations;
 use crate::credential::ObserveMode;
 
@@ -37,6 +38,20 @@ pub enum Command {
     Run(Box<RunFlags>),
     /// Print the CRDs as YAML
     Crd,
+    /// The commands of the kubectl plugin
+    #[command(flatten)]
+    Plugin(PluginCommand),
+}
+
+/// The same program under the name kubectl-confidence: a plugin of kubectl.
+///
+/// Shows what the operator would do before it does it, imports what exists, and finds what was forgotten.
+#[derive(Debug, Parser)]
+#[command(name = "kubectl-confidence", bin_name = "kubectl confidence", version, arg_required_else_help = true)]
+pub struct PluginCli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
 }
 
 /// The flags of `run`.
@@ -138,6 +153,7 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+        PluginCli::command().debug_assert();
     }
 
     /// OLM sets an empty list where all namespaces are meant. What is no name would be watched in vain.

@@ -58,6 +58,7 @@ use crate::engine::{Attempt, AttemptId, Key, Next, PendingStatus, Standing, Stat
 use crate::metrics::{ControllerMetrics, HasOutcome};
 use crate::plan::{Desired, Plan, plan};
 
+pub(crate) use self::client_secret::value_of;
 pub use self::controller::{Parts, Settings, Stopped, run};
 pub use self::observe::ObserveMode;
 

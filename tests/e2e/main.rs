@@ -6,6 +6,7 @@
 
 mod api_proxy;
 mod api_server;
+mod cli;
 mod conditions;
 mod conflict;
 mod contracts;
