@@ -10,18 +10,21 @@ mod cluster;
 mod error;
 mod output;
 mod plan;
+mod requests;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Subcommand};
 use clap_complete::Shell;
 
+use self::requests::Request;
 use super::flags::{Cli, PluginCli};
 
 pub use self::cluster::ClusterFlags;
 pub use self::error::CommandError;
 pub use self::output::OutputFormat;
 pub use self::plan::PlanFlags;
+pub use self::requests::RequestFlags;
 
 /// The name of the program as a plugin.
 pub const PROGRAM: &str = "kubectl-confidence";
@@ -32,6 +35,14 @@ pub enum PluginCommand {
     /// Show what the operator would change at Confidence, and change nothing
     #[command(after_help = plan::HELP)]
     Plan(Box<PlanFlags>),
+    /// Ask the operator to reconcile a resource at once
+    Reconcile(RequestFlags),
+    /// Ask the operator to replace a created credential by a new one
+    Rotate(RequestFlags),
+    /// Stop all calls for a resource
+    Suspend(RequestFlags),
+    /// Take a suspended resource up again
+    Resume(RequestFlags),
     /// Print the completion of a shell
     Completion {
         /// The shell
@@ -62,6 +73,10 @@ fn failed(error: &CommandError, code: u8) -> ExitCode {
 async fn run(command: PluginCommand, is_plugin: bool) -> Result<u8, CommandError> {
     match command {
         PluginCommand::Plan(flags) => plan::run(&flags).await,
+        PluginCommand::Reconcile(flags) => requests::run(Request::Reconcile, &flags).await,
+        PluginCommand::Rotate(flags) => requests::run(Request::Rotate, &flags).await,
+        PluginCommand::Suspend(flags) => requests::run(Request::Suspend, &flags).await,
+        PluginCommand::Resume(flags) => requests::run(Request::Resume, &flags).await,
         PluginCommand::Completion { shell } => complete(shell, is_plugin),
     }
 }
