@@ -176,3 +176,52 @@ async fn wait_without_operator_times_out() {
     assert_eq!((ran.code, ran.err.lines().count()), (1, 1), "{}", ran.err);
     assert!(ran.err.contains("check that it runs"), "{}", ran.err);
 }
+
+/// What exists comes under management without one write, first to be watched, then to be kept.
+#[tokio::test]
+async fn import_costs_no_write() {
+    let world = world().await;
+    for (id, title) in [("a1", "Checkout (web)"), ("b2", "Checkout: web"), ("c3", "Cart"), ("d4", "null")] {
+        let mut existing = credential(title);
+        existing.labels = [("team".to_owned(), "shop".to_owned())].into();
+        existing.environments = vec!["environments/b".to_owned(), "environments/a".to_owned()];
+        existing.secret = "s3cret".to_owned();
+        world.simulator.put(CLIENT, id, existing);
+    }
+    let _operator = world.operator(&["--interval", "1s"]);
+    let names = ["checkout-web-a1", "checkout-web-b2", "cart", "null"];
+    for (more, reason) in [(&["--all"][..], "InSync"), (&["--client", CLIENT, "--fields", "all", "--adopt"], "InSync")]
+    {
+        let ran = run(&world, &[&["import", "-n", &world.namespace], more].concat()).await;
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        assert!(!ran.out.contains("s3cret"), "{}", ran.out);
+        let file = world.file("manifests.yaml");
+        std::fs::write(&file, ran.out).unwrap();
+        crate::world::run(testbed::ControlPlane::shared(), &["apply", "-f", file.to_str().unwrap()]);
+        for name in names {
+            world.until_reason(name, reason).await;
+        }
+    }
+    assert!(world.updates().is_empty());
+    let again = run(&world, &["plan", "-n", &world.namespace]).await;
+    assert_eq!(again.code, 0, "{}", again.out);
+}
+
+/// One file each; somebody's edits are not overwritten.
+#[tokio::test]
+async fn import_keeps_edited_files() {
+    let world = world().await;
+    world.seed("a1");
+    let directory = world.file("manifests");
+    let directory = directory.to_str().unwrap();
+    let arguments = ["import", "--all", "--output-dir", directory];
+    let ran = run(&world, &arguments).await;
+    assert_eq!((ran.code, ran.out.as_str()), (0, ""), "{}", ran.err);
+    assert_eq!(run(&world, &arguments).await.code, 0, "the same again");
+    let file = world.file("manifests").join("checkout.yaml");
+    std::fs::write(&file, "mine").unwrap();
+    let refused = run(&world, &arguments).await;
+    assert!(refused.code == 1 && refused.err.contains("--overwrite"), "{}", refused.err);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
+    assert_eq!(run(&world, &[&arguments[..], &["--overwrite"]].concat()).await.code, 0);
+}

@@ -8,6 +8,7 @@
 mod account;
 mod cluster;
 mod error;
+mod import;
 mod output;
 mod plan;
 mod requests;
@@ -22,6 +23,7 @@ use super::flags::{Cli, PluginCli};
 
 pub use self::cluster::ClusterFlags;
 pub use self::error::CommandError;
+pub use self::import::ImportFlags;
 pub use self::output::OutputFormat;
 pub use self::plan::PlanFlags;
 pub use self::requests::RequestFlags;
@@ -35,6 +37,8 @@ pub enum PluginCommand {
     /// Show what the operator would change at Confidence, and change nothing
     #[command(after_help = plan::HELP)]
     Plan(Box<PlanFlags>),
+    /// Print manifests of the credentials that exist, which change nothing when they are applied
+    Import(Box<ImportFlags>),
     /// Ask the operator to reconcile a resource at once
     Reconcile(RequestFlags),
     /// Ask the operator to replace a created credential by a new one
@@ -73,6 +77,7 @@ fn failed(error: &CommandError, code: u8) -> ExitCode {
 async fn run(command: PluginCommand, is_plugin: bool) -> Result<u8, CommandError> {
     match command {
         PluginCommand::Plan(flags) => plan::run(&flags).await,
+        PluginCommand::Import(flags) => import::run(&flags).await,
         PluginCommand::Reconcile(flags) => requests::run(Request::Reconcile, &flags).await,
         PluginCommand::Rotate(flags) => requests::run(Request::Rotate, &flags).await,
         PluginCommand::Suspend(flags) => requests::run(Request::Suspend, &flags).await,
