@@ -225,3 +225,28 @@ async fn import_keeps_edited_files() {
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
     assert_eq!(run(&world, &[&arguments[..], &["--overwrite"]].concat()).await.code, 0);
 }
+
+/// Every line is ticked where all is well, and the one that fails says what to do. Nothing is changed.
+#[tokio::test]
+async fn check_ticks_what_is_there() {
+    let world = world().await;
+    world.seed("web");
+    let arguments = ["check", "-n", &world.namespace];
+    let ran = run(&world, &arguments).await;
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert!(ran.out.lines().all(|line| line.starts_with('✓')), "{}", ran.out);
+    let nobody = format!("system:serviceaccount:{}:nobody", world.namespace);
+    let ran = run(&world, &[&arguments[..], &["--as", &nobody]].concat()).await;
+    assert_eq!(ran.code, 1);
+    assert!(ran.out.contains("✗ watch the resources"), "{}", ran.out);
+    let fault = world.simulator.fault(Fault::always(FaultKind::status(403)).on(CallKind::Get));
+    let ran = run(&world, &arguments).await;
+    assert!(ran.code == 1 && ran.out.contains("✗ read a credential"), "{}", ran.out);
+    world.simulator.remove_fault(fault);
+    std::fs::write(world.file("token"), "wr0ng-t0ken").unwrap();
+    let ran = run(&world, &arguments).await;
+    assert!(ran.code == 1 && ran.out.contains("✗ token"), "{}", ran.out);
+    assert!(!ran.out.contains("wr0ng-t0ken"), "{}", ran.out);
+    let kinds: Vec<_> = world.simulator.calls().into_iter().map(|call| call.kind).collect();
+    assert!(kinds.iter().all(|it| !matches!(it, CallKind::Create | CallKind::Update | CallKind::Delete)), "{kinds:?}");
+}

@@ -6,6 +6,7 @@
 //! None of them writes to Confidence. What decides and what formats is apart from what calls, so that it is tested without.
 
 mod account;
+mod check;
 mod cluster;
 mod error;
 mod import;
@@ -21,6 +22,7 @@ use clap_complete::Shell;
 use self::requests::Request;
 use super::flags::{Cli, PluginCli};
 
+pub use self::check::CheckFlags;
 pub use self::cluster::ClusterFlags;
 pub use self::error::CommandError;
 pub use self::import::ImportFlags;
@@ -34,6 +36,9 @@ pub const PROGRAM: &str = "kubectl-confidence";
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum PluginCommand {
+    /// Try everything that an installation needs, and say what is missing
+    #[command(after_help = check::HELP)]
+    Check(Box<CheckFlags>),
     /// Show what the operator would change at Confidence, and change nothing
     #[command(after_help = plan::HELP)]
     Plan(Box<PlanFlags>),
@@ -76,6 +81,7 @@ fn failed(error: &CommandError, code: u8) -> ExitCode {
 
 async fn run(command: PluginCommand, is_plugin: bool) -> Result<u8, CommandError> {
     match command {
+        PluginCommand::Check(flags) => check::run(&flags).await,
         PluginCommand::Plan(flags) => plan::run(&flags).await,
         PluginCommand::Import(flags) => import::run(&flags).await,
         PluginCommand::Reconcile(flags) => requests::run(Request::Reconcile, &flags).await,
