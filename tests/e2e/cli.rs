@@ -123,6 +123,25 @@ async fn plan_compares_manifests_before_apply() {
     assert_eq!((gone.code, gone.err.lines().count()), (2, 1), "{}", gone.err);
 }
 
+/// The binary under the name of the plugin has the same commands, and no other default.
+#[tokio::test]
+async fn plugin_name_gives_same_commands() {
+    let world = world().await;
+    let plugin = world.file("kubectl-confidence");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_confidence-operator"), &plugin).unwrap();
+    let command = |arguments: &[&str]| Ran::from(Command::new(&plugin).env_clear().args(arguments).output().unwrap());
+    let help = command(&["--help"]);
+    assert!(help.out.contains("Usage: kubectl confidence <COMMAND>"), "{}", help.out);
+    for name in ["check", "plan", "import", "audit", "reconcile", "rotate", "suspend", "resume", "completion"] {
+        assert!(help.out.lines().any(|line| line.trim_start().starts_with(name)), "{name}: {}", help.out);
+    }
+    assert_eq!(command(&[]).code, 2);
+    for shell in ["bash", "zsh", "fish"] {
+        let completion = command(&["completion", shell]);
+        assert!(completion.code == 0 && completion.out.contains("kubectl-confidence"), "{shell}");
+    }
+}
+
 /// Each request waits for its own answer in the status.
 #[tokio::test]
 async fn requests_wait_for_their_answer() {
@@ -249,4 +268,37 @@ async fn check_ticks_what_is_there() {
     assert!(!ran.out.contains("wr0ng-t0ken"), "{}", ran.out);
     let kinds: Vec<_> = world.simulator.calls().into_iter().map(|call| call.kind).collect();
     assert!(kinds.iter().all(|it| !matches!(it, CallKind::Create | CallKind::Update | CallKind::Delete)), "{kinds:?}");
+}
+
+/// What nobody manages is found, and its command brings it under management.
+#[tokio::test]
+async fn audit_finds_what_is_forgotten() {
+    let world = world().await;
+    world.seed("audit-managed");
+    world.apply("audit-managed", json!({})).await;
+    world.simulator.put(CLIENT, "audit-forgotten", credential("Forgotten"));
+    let label = |owner: &str| [("confidence-operator-owner".to_owned(), owner.to_owned())].into();
+    world.simulator.put(
+        CLIENT,
+        "audit-foreign",
+        confidence_simulator::Credential { labels: label("0123_u"), ..credential("Foreign") },
+    );
+    let arguments = ["audit", "--client", CLIENT, "--instance-id", "test", "-o", "json"];
+    let ran = run(&world, &[&arguments[..], &["--fail-on", "unmanaged,orphan"]].concat()).await;
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+    let findings = ran.json();
+    let found: Vec<_> = findings
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| (it["kind"].as_str().unwrap(), it["displayName"].as_str().unwrap()))
+        .collect();
+    assert_eq!(found, [("unmanaged", "Forgotten"), ("foreign", "Foreign")]);
+    assert_eq!(run(&world, &[&arguments[..], &["--fail-on", "orphan"]].concat()).await.code, 0);
+    let name = findings[0]["credential"].as_str().unwrap();
+    let imported = run(&world, &["import", "--credential", name, "-n", &world.namespace]).await;
+    let file = world.file("forgotten.yaml");
+    std::fs::write(&file, imported.out).unwrap();
+    crate::world::run(testbed::ControlPlane::shared(), &["apply", "-f", file.to_str().unwrap()]);
+    assert_eq!(run(&world, &[&arguments[..], &["--fail-on", "unmanaged"]].concat()).await.code, 0);
 }

@@ -6,6 +6,7 @@
 //! None of them writes to Confidence. What decides and what formats is apart from what calls, so that it is tested without.
 
 mod account;
+mod audit;
 mod check;
 mod cluster;
 mod error;
@@ -22,6 +23,7 @@ use clap_complete::Shell;
 use self::requests::Request;
 use super::flags::{Cli, PluginCli};
 
+pub use self::audit::AuditFlags;
 pub use self::check::CheckFlags;
 pub use self::cluster::ClusterFlags;
 pub use self::error::CommandError;
@@ -44,6 +46,9 @@ pub enum PluginCommand {
     Plan(Box<PlanFlags>),
     /// Print manifests of the credentials that exist, which change nothing when they are applied
     Import(Box<ImportFlags>),
+    /// Find credentials that nobody looks after, and say what mends each
+    #[command(after_help = audit::HELP)]
+    Audit(Box<AuditFlags>),
     /// Ask the operator to reconcile a resource at once
     Reconcile(RequestFlags),
     /// Ask the operator to replace a created credential by a new one
@@ -84,6 +89,7 @@ async fn run(command: PluginCommand, is_plugin: bool) -> Result<u8, CommandError
         PluginCommand::Check(flags) => check::run(&flags).await,
         PluginCommand::Plan(flags) => plan::run(&flags).await,
         PluginCommand::Import(flags) => import::run(&flags).await,
+        PluginCommand::Audit(flags) => audit::run(&flags).await,
         PluginCommand::Reconcile(flags) => requests::run(Request::Reconcile, &flags).await,
         PluginCommand::Rotate(flags) => requests::run(Request::Rotate, &flags).await,
         PluginCommand::Suspend(flags) => requests::run(Request::Suspend, &flags).await,
@@ -96,7 +102,7 @@ impl PluginCommand {
     /// The exit code when the command cannot do its work. Where 1 says something else, it is 2, as `diff` has it.
     fn failure(&self) -> u8 {
         match self {
-            Self::Plan(_) => 2,
+            Self::Plan(_) | Self::Audit(_) => 2,
             _ => 1,
         }
     }
