@@ -18,7 +18,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Which cluster, and who asks.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Cluster")]
 pub struct ClusterFlags {
     /// The context of the kubeconfig [default: its current context]
     #[arg(long, value_name = "NAME")]

@@ -28,7 +28,7 @@ pub struct RequestFlags {
     #[arg(long, default_value = "5m", value_parser = durations::parse, value_name = "DURATION")]
     pub timeout: Duration,
     /// Which cluster.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Cluster")]
     pub cluster: ClusterFlags,
 }
 

@@ -114,7 +114,7 @@ mod tests {
     use crate::api::ConfidenceClientCredential;
     use crate::plan::{Desired, Observation, Plan, SecretKnowledge, plan};
 
-    fn credential(id: &str, fields: Value) -> ClientCredential {
+    fn credential(id: &str, fields: &Value) -> ClientCredential {
         let mut all = json!({"name": format!("clients/c/credentials/{id}"), "clientSecret": {"secret": "s3cr3t"}});
         all.as_object_mut().unwrap().extend(fields.as_object().cloned().unwrap());
         ClientCredential::from_json(all.to_string().as_bytes()).unwrap()
@@ -131,7 +131,7 @@ mod tests {
     /// The manifest as a person reads it.
     #[test]
     fn manifest_has_name_title_and_policy() {
-        let existing = credential("k1", json!({"displayName": "Checkout: web", "labels": {"team": "shop"}}));
+        let existing = credential("k1", &json!({"displayName": "Checkout: web", "labels": {"team": "shop"}}));
         let written = written(vec![existing], &form(FieldChoice::DisplayName, false));
         assert_eq!(written[0].name, "checkout-web");
         let expected = json!({
@@ -154,7 +154,7 @@ mod tests {
                 json!({"displayName": "null", "environments": ["environments/b", "environments/a"], "sdkType": "BACKEND"}),
                 json!({"displayName": "1.0", "sdkType": "EDGE"}),
             ] {
-                let existing = credential("k1", existing);
+                let existing = credential("k1", &existing);
                 let written = written(vec![existing.clone()], &form(fields, is_adopted));
                 assert!(!written[0].yaml.contains("s3cr3t"));
                 let resource: ConfidenceClientCredential = serde_saphyr::from_str(&written[0].yaml).unwrap();
@@ -169,8 +169,8 @@ mod tests {
     /// What the operator created has a resource already; what has no name cannot have one.
     #[test]
     fn created_and_blank_credentials_are_left_out() {
-        let created = credential("k1", json!({"displayName": "x", "labels": {"confidence-operator-owner": "y"}}));
-        let blank = credential("k2", json!({"displayName": " "}));
+        let created = credential("k1", &json!({"displayName": "x", "labels": {"confidence-operator-owner": "y"}}));
+        let blank = credential("k2", &json!({"displayName": " "}));
         let chosen = choose(vec![created.clone(), blank], false);
         assert_eq!((chosen.credentials.len(), chosen.remarks.len()), (0, 2), "{:?}", chosen.remarks);
         assert_eq!(choose(vec![created], true).credentials.len(), 1);

@@ -49,7 +49,7 @@ pub struct ImportFlags {
     #[arg(long, requires = "output_dir")]
     pub overwrite: bool,
     /// Which account.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Account")]
     pub account: AccountFlags,
 }
 

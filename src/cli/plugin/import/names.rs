@@ -9,7 +9,7 @@ use crate::confidence::name::CredentialName;
 /// The most characters of the readable part: a name with a suffix fits a label of Kubernetes (63).
 const MAX_READABLE: usize = 50;
 
-/// Digits of a suffix.
+/// Characters of an id, or bytes of a digest, in a suffix.
 const SUFFIX: usize = 8;
 
 /// A name for each credential, in their order. One whose readable name is taken by another as well gets the beginning of
@@ -21,13 +21,17 @@ pub(super) fn resource_names(credentials: &[(CredentialName, String)]) -> Vec<St
         let named: Vec<String> =
             credentials.iter().zip(&levels).map(|((name, title), level)| candidate(name, title, *level)).collect();
         let mut counts: HashMap<&str, usize> = HashMap::new();
-        named.iter().for_each(|name| *counts.entry(name).or_default() += 1);
+        for name in &named {
+            *counts.entry(name).or_default() += 1;
+        }
         let clashing: Vec<usize> =
             (0..named.len()).filter(|index| counts[named[*index].as_str()] > 1 && levels[*index] < LAST).collect();
         if clashing.is_empty() {
             return named;
         }
-        clashing.into_iter().for_each(|index| levels[index] += 1);
+        for index in clashing {
+            levels[index] += 1;
+        }
     }
 }
 
@@ -50,7 +54,11 @@ fn joined(readable: &str, suffix: &str) -> String {
 }
 
 fn digits(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().take(SUFFIX).map(|byte| format!("{byte:02x}")).collect()
+    let number = Sha256::digest(text.as_bytes())
+        .iter()
+        .take(SUFFIX)
+        .fold(0, |number: u64, byte| (number << 8) | u64::from(*byte));
+    format!("{number:016x}")
 }
 
 /// Lower case letters, digits and single hyphens within, as Kubernetes allows in a name.
@@ -90,7 +98,7 @@ mod tests {
         /// Names are different, valid, and the same in whichever order a LIST has them.
         #[test]
         fn names_are_unique_valid_and_stable(titles in proptest::collection::vec("[abA -]{0,3}|.{60,70}", 1..12)) {
-            let name = |index: usize| format!("clients/c/credentials/{}{index}", if index % 2 == 0 { "same-start" } else { "X~" });
+            let name = |index: usize| format!("clients/c/credentials/{}{index}", if index.is_multiple_of(2) { "same-start" } else { "X~" });
             let all: Vec<(CredentialName, String)> =
                 titles.into_iter().enumerate().map(|(index, title)| (name(index).parse().unwrap(), title)).collect();
             let found = resource_names(&all);

@@ -48,10 +48,10 @@ pub struct PlanFlags {
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: OutputFormat,
     /// Which cluster.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Cluster")]
     pub cluster: ClusterFlags,
     /// Which account.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Account")]
     pub account: AccountFlags,
 }
 

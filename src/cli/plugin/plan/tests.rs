@@ -33,7 +33,7 @@ fn planned(resource: &ConfidenceClientCredential, observed: Option<Result<Client
     ResourcePlan::new(resource, Inputs { observed, client_secret: None, now })
 }
 
-fn adopted(fields: Value) -> ConfidenceClientCredential {
+fn adopted(fields: &Value) -> ConfidenceClientCredential {
     let mut spec = json!({"name": NAME, "displayName": "Checkout"});
     spec.as_object_mut().unwrap().extend(fields.as_object().cloned().unwrap());
     resource(&spec, &Value::Null)
@@ -48,10 +48,10 @@ fn created(status: &Value) -> ConfidenceClientCredential {
 /// A person sees from what to what, and that nothing is written under Report.
 #[test]
 fn difference_is_shown_field_by_field() {
-    let resource = adopted(json!({"labels": {"team": "shop"}, "driftPolicy": "Report"}));
+    let resource = adopted(&json!({"labels": {"team": "shop"}, "driftPolicy": "Report"}));
     let plan = planned(&resource, Some(Ok(credential(&json!({"displayName": "Chekout"})))));
     assert_eq!(plan.update_mask, "display_name,labels");
-    let text = render::text(&[plan.clone()], false);
+    let text = render::text(std::slice::from_ref(&plan), false);
     let expected = "\
 shop/checkout  clients/c/credentials/k
   - displayName: Chekout
@@ -68,11 +68,11 @@ shop/checkout  clients/c/credentials/k
 /// What was not read is worse than a difference: nobody knows.
 #[test]
 fn unread_credential_outweighs_difference() {
-    let resource = adopted(json!({}));
+    let resource = adopted(&json!({}));
     let differs = planned(&resource, Some(Ok(credential(&json!({"displayName": "x"})))));
     let in_sync = planned(&resource, Some(Ok(credential(&json!({"displayName": "Checkout"})))));
     let unread = planned(&resource, Some(Err(Error::new(Cause::NotFound, ""))));
-    assert_eq!(exit_code(&[in_sync.clone()]), 0);
+    assert_eq!(exit_code(std::slice::from_ref(&in_sync)), 0);
     assert_eq!(exit_code(&[in_sync.clone(), differs.clone()]), 1);
     assert_eq!(exit_code(&[in_sync, differs, unread]), 2);
 }
@@ -80,7 +80,7 @@ fn unread_credential_outweighs_difference() {
 /// No value of a secret is printed in either form, whether it is known to differ or only suspected to.
 #[test]
 fn secret_is_never_shown() {
-    let resource = adopted(json!({"clientSecret": {"secretKeyRef": {"name": "s", "key": "k"}}}));
+    let resource = adopted(&json!({"clientSecret": {"secretKeyRef": {"name": "s", "key": "k"}}}));
     for observed in
         [json!({"displayName": "Checkout"}), json!({"displayName": "Checkout", "clientSecret": {"secret": "0ld"}})]
     {
@@ -97,7 +97,7 @@ fn secret_is_never_shown() {
         };
         let plan = ResourcePlan::new(&resource, inputs);
         assert_eq!(plan.update_mask, "client_secret");
-        let texts = [render::text(&[plan.clone()], true), serde_json::to_string(&plan).unwrap()];
+        let texts = [render::text(std::slice::from_ref(&plan), true), serde_json::to_string(&plan).unwrap()];
         assert!(texts.iter().all(|it| !it.contains("0ld") && !it.contains("n3w")), "{texts:?}");
     }
 }
@@ -125,14 +125,14 @@ fn lifecycle_is_told_in_words() {
 /// What Confidence tells cannot give orders to a terminal.
 #[test]
 fn control_characters_are_not_printed() {
-    let plan = planned(&adopted(json!({})), Some(Ok(credential(&json!({"displayName": "a\u{1b}[2Jb\n"})))));
+    let plan = planned(&adopted(&json!({})), Some(Ok(credential(&json!({"displayName": "a\u{1b}[2Jb\n"})))));
     assert!(render::text(&[plan], false).contains("displayName: a [2Jb\n"));
 }
 
 /// Manifests of other kinds are none of ours; a file without any of ours is a mistake.
 #[test]
 fn resources_are_found_among_manifests() {
-    let ours = serde_saphyr::to_string(&adopted(json!({}))).unwrap();
+    let ours = serde_saphyr::to_string(&adopted(&json!({}))).unwrap();
     let found = gather::parse(&format!("kind: Service\n---\n{ours}---\n{ours}")).unwrap();
     assert_eq!(found.len(), 2);
     assert!(gather::parse("kind: Service\n").unwrap_err().contains("no ConfidenceClientCredential"));
