@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::act::uid_of;
 use super::history::{Event, History, published};
 use super::judge;
-use super::schedule::{Schedule, name};
+use super::schedule::{LATEST, Schedule, name};
 use crate::account::CLIENT;
 use crate::api::{ApiServer, Kind, Trouble};
 use crate::judge::Judge;
@@ -102,6 +102,9 @@ impl World {
             self.act(action);
         }
         self.end_trouble();
+        if schedule.actions.iter().any(|(_, action)| action.lands_late()) {
+            self.replicas.pass(LATEST).await;
+        }
         self.converges(false, WORKS_WITHIN).await?;
         self.converges(true, RESTS_WITHIN).await?;
         self.history.add(Event::Rest);

@@ -10,6 +10,9 @@ use crate::account::CLIENT;
 /// The shortest that the CRD allows.
 pub const UNTIL_UNUSED_FOR: Duration = Duration::from_hours(1);
 
+/// How late a call lands at the most.
+pub const LATEST: Duration = Duration::from_secs(200);
+
 /// Something that happens.
 #[derive(Clone, Debug)]
 pub enum Action {
@@ -89,6 +92,13 @@ impl Schedule {
         }
         let watch_secrets = random.u32(0..5) != 0;
         Self { config, replicas, elected, watch_secrets, resources, actions }
+    }
+}
+
+impl Action {
+    /// Whether some calls land late by it.
+    pub fn lands_late(&self) -> bool {
+        matches!(self, Self::Fault(Fault { what: FaultKind::LandsLate { .. }, .. }))
     }
 }
 
@@ -188,7 +198,7 @@ fn fault(random: &mut fastrand::Rng) -> Fault {
         8 => FaultKind::Html { code: random.choice([404, 502]).unwrap_or(502) },
         9 => FaultKind::BrokenJson,
         10 => FaultKind::Slow { milliseconds: random.u64(100..9_000) },
-        11 | 12 => FaultKind::LandsLate { milliseconds: random.u64(0..200_000), hangs: random.bool() },
+        11 | 12 => FaultKind::LandsLate { milliseconds: random.u64(0..LATEST.as_secs() * 1_000), hangs: random.bool() },
         13 => FaultKind::Repeated {
             milliseconds: random.u64(0..2_000),
             answered: random.choice([Answered::First, Answered::Second]).unwrap_or_default(),

@@ -1,36 +1,37 @@
 //! Invariant 1: at most one POST of a resource is outstanding, and each carries an attempt that was stored before.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::history::{At, Event};
 
-/// So long a lost answer is waited for: two request timeouts and a minute.
+/// So long a lost answer is waited for, from the attempt on: a request timeout to the POST, another for it, and a minute.
 const OUTSTANDING: Duration = Duration::from_secs(80);
 
 struct Post {
-    at: Duration,
+    /// When its attempt was stored.
+    stored: Duration,
     attempt: String,
     has_landed: bool,
 }
 
 pub fn check(events: &[At]) -> Result<(), String> {
-    let mut stored: BTreeSet<(&String, &String)> = BTreeSet::new();
+    let mut stored: BTreeMap<(&String, &String), Duration> = BTreeMap::new();
     let mut outstanding: BTreeMap<&String, Post> = BTreeMap::new();
     for (at, event) in events {
         match event {
-            Event::Attempt { uid, attempt } => drop(stored.insert((uid, attempt))),
+            Event::Attempt { uid, attempt } => drop(stored.insert((uid, attempt), *at)),
             Event::Posted { uid, attempt } => {
-                if !stored.contains(&(uid, attempt)) {
+                let Some(stored) = stored.get(&(uid, attempt)).copied() else {
                     return Err(format!("a POST of {uid} with the attempt {attempt}, which was not stored"));
-                }
-                if let Some(post) = outstanding.get(uid).filter(|post| *at < post.at + OUTSTANDING) {
+                };
+                if let Some(post) = outstanding.get(uid).filter(|post| *at < post.stored + OUTSTANDING) {
                     return Err(format!(
                         "a POST of {uid} with {attempt} while that of {} is outstanding",
                         post.attempt
                     ));
                 }
-                outstanding.insert(uid, Post { at: *at, attempt: attempt.clone(), has_landed: false });
+                outstanding.insert(uid, Post { stored, attempt: attempt.clone(), has_landed: false });
             }
             Event::PostEnded { attempt } => outstanding.retain(|_, post| post.attempt != *attempt),
             Event::Landed { attempt: Some(attempt), .. } => {
