@@ -98,7 +98,7 @@ pub struct RunFlags {
     /// What to log: a level (error, warn, info, debug, trace) or directives such as info,confidence_operator=debug
     #[arg(long, env = "LOG_LEVEL", default_value = "info", value_name = "FILTER")]
     pub log_level: String,
-    /// What tells the credentials of this installation from those of another [default: the uid of the namespace
+    /// The id of this installation: it tells its credentials from those of another [default: the uid of the namespace
     /// kube-system]
     #[arg(long, env = "INSTANCE_ID", value_name = "ID")]
     pub instance_id: Option<String>,

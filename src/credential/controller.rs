@@ -50,7 +50,7 @@ pub struct Settings {
     pub interval: Duration,
     /// The shortest interval that a resource may ask for.
     pub min_interval: Duration,
-    /// What tells the credentials of this installation from those of another; none: the uid of the namespace `kube-system`.
+    /// The id of this installation; none: the uid of the namespace `kube-system`.
     pub instance_id: Option<String>,
     /// How credentials are observed.
     pub observe: ObserveMode,
