@@ -9,6 +9,9 @@ use tokio::sync::Notify;
 
 use crate::engine::{Key, lock};
 
+/// The name of an account and the id of a client: whose credentials one listing shows.
+pub(super) type AccountClient = (Arc<str>, Arc<str>);
+
 /// One listing serves a group.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Group {

@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Failure;
+use super::groups::AccountClient;
 use crate::account::Account;
 use crate::confidence::wire::ClientCredential;
 use crate::confidence::{Cause, Error, Requester};
@@ -33,9 +34,6 @@ const KNOWLEDGE_LASTS: Duration = Duration::from_hours(1);
 
 /// Says which credentials of a listing anybody needs: what nobody manages is dropped with its page.
 pub(super) type Wanted = dyn Fn(&Account, &ClientCredential) -> bool + Send + Sync;
-
-/// The name of an account and the id of a client.
-type AccountClient = (Arc<str>, Box<str>);
 
 /// The listings of all accounts.
 pub(super) struct Listings {

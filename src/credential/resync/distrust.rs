@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use crate::credential::groups::Group;
+use crate::credential::groups::{AccountClient, Group};
 use crate::engine::lock;
 
 /// Above this share of the credentials that existed, a listing that lacks them is not believed at once.
@@ -14,9 +14,6 @@ const MIN_MISSING_TO_DISTRUST: usize = 5;
 
 /// So many checks in a row that lack the same are believed. A check comes at the interval, so a short hiccup is not.
 const CHECKS_UNTIL_BELIEVED: u32 = 3;
-
-/// The names of an account and of a client.
-type AccountClient = (Arc<str>, Arc<str>);
 
 /// How many checks in a row were not believed.
 #[derive(Debug, Default)]
