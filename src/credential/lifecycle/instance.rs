@@ -1,4 +1,4 @@
-//! What tells the credentials of this installation from those of another.
+//! The instance id: it tells the credentials of this installation from those of another.
 
 use std::sync::Arc;
 
@@ -9,8 +9,9 @@ use tokio::sync::OnceCell;
 use crate::api::conditions::Reason;
 use crate::credential::outcome::Failure;
 
-/// The instance id: the one that was given, else the uid of the namespace `kube-system`. That is read when a resource in create
-/// mode needs it, so the operator needs no right to it where there is none.
+/// The id that was given, else the uid of the namespace `kube-system`.
+///
+/// The first resource in create mode reads the uid, so an operator without such a resource needs no right to the namespace.
 pub(in crate::credential) struct InstanceId(OnceCell<Arc<str>>);
 
 impl InstanceId {
@@ -18,10 +19,10 @@ impl InstanceId {
         Self(given.map_or_else(OnceCell::new, |given| OnceCell::new_with(Some(given.into()))))
     }
 
-    /// The id.
+    /// Returns the id.
     ///
     /// # Errors
-    /// When it cannot be read: then nothing may be created.
+    /// When the API server does not tell it: then nothing may be created.
     pub(super) async fn get(&self, client: &Client) -> Result<Arc<str>, Failure> {
         self.0.get_or_try_init(async || read(client).await).await.cloned()
     }
@@ -30,7 +31,9 @@ impl InstanceId {
 async fn read(client: &Client) -> Result<Arc<str>, Failure> {
     let unknown = "the operator does not know which installation it is, so it creates nothing";
     match Api::<Namespace>::all(client.clone()).get_metadata("kube-system").await {
-        Ok(namespace) => Ok(namespace.metadata.uid.unwrap_or_default().into()),
+        Ok(namespace) => namespace.metadata.uid.map(Into::into).ok_or_else(|| {
+            Failure::retry(Reason::Creating, format!("{unknown}: the namespace kube-system has no uid"))
+        }),
         Err(kube::Error::Api(status)) if matches!(status.code, 403 | 404) => Err(Failure::stalled(
             Reason::InvalidSpec,
             format!(

@@ -74,7 +74,7 @@ impl Lifecycle {
             run.surroundings = self.surroundings(object, run.surroundings).await;
         }
         run.read_secrets(false).await?;
-        run.run().await
+        run.take_steps().await
     }
 
     /// What surrounds a resource that is being deleted. What may not be read is taken to be as usual.

@@ -12,16 +12,18 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::api::ConfidenceClientCredential;
 use crate::api::secret_annotations::{ATTEMPT, CREDENTIAL, INSTANCE, OWNER, PUBLISHED_AT};
+use crate::api::spec::PublishedSecret;
 use crate::confidence::name::CredentialName;
 use crate::engine::{FIELD_MANAGER, Key};
+use crate::plan::InvalidSpec;
 use crate::plan::lifecycle::{
     ForeignSecret, OwnSecret, Publication, PublishedRecord, SecretState, SecretVersion, Value, ValueEvidence,
     is_restored,
 };
 
-/// What a resource asks of its published Secret.
-pub(super) struct Wanted<'a> {
-    object: &'a ConfidenceClientCredential,
+/// Publishes the secret of one resource: reads, judges and applies its Secret.
+pub(super) struct SecretPublisher<'a> {
+    spec: &'a PublishedSecret,
     namespace: &'a str,
     owner: String,
     instance: &'a str,
@@ -35,20 +37,22 @@ pub(super) trait KnownValues {
     fn equals_published(&self, credential: &CredentialName, value: &str) -> Option<bool>;
 }
 
-impl<'a> Wanted<'a> {
-    pub(super) fn new(object: &'a ConfidenceClientCredential, instance: &'a str) -> Self {
+impl<'a> SecretPublisher<'a> {
+    /// The publisher of a resource.
+    ///
+    /// # Errors
+    /// When the spec asks for no Secret.
+    pub(super) fn new(object: &'a ConfidenceClientCredential, instance: &'a str) -> Result<Self, InvalidSpec> {
+        let spec = object.spec.published_secret.as_ref();
+        let spec = spec.ok_or_else(|| InvalidSpec::new("spec.publishedSecret", "is missing"))?;
         let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
         let uid = object.metadata.uid.as_deref().unwrap_or_default();
         let owner = format!("{namespace}/{}/{uid}", object.name_any());
-        Self { object, namespace, owner, instance }
-    }
-
-    fn spec(&self) -> Option<&crate::api::spec::PublishedSecret> {
-        self.object.spec.published_secret.as_ref()
+        Ok(Self { spec, namespace, owner, instance })
     }
 
     fn secret_key(&self) -> &str {
-        self.spec().map_or("clientSecret", |it| it.keys.client_secret_key())
+        self.spec.keys.client_secret_key()
     }
 
     /// Reads a Secret by its name.
@@ -136,7 +140,8 @@ impl<'a> Wanted<'a> {
 
     /// Whether labels, annotations and the keys beside the secret are as asked, and no key of ours is left over.
     fn is_in_shape(&self, secret: &Secret, credential: Option<&CredentialName>) -> bool {
-        let (Some(spec), Some(credential)) = (self.spec(), credential) else { return false };
+        let Some(credential) = credential else { return false };
+        let spec = self.spec;
         let has_all = |has: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>| {
             wanted.iter().all(|(key, value)| has.get(key) == Some(value))
         };
@@ -154,9 +159,8 @@ impl<'a> Wanted<'a> {
 
     /// The keys that hold names, if asked for.
     fn names(&self, credential: &CredentialName) -> BTreeMap<String, String> {
-        let Some(spec) = self.spec() else { return BTreeMap::new() };
-        let client = spec.keys.client.clone().map(|key| (key, format!("clients/{}", credential.client())));
-        let name = spec.keys.credential.clone().map(|key| (key, credential.to_string()));
+        let client = self.spec.keys.client.clone().map(|key| (key, format!("clients/{}", credential.client())));
+        let name = self.spec.keys.credential.clone().map(|key| (key, credential.to_string()));
         client.into_iter().chain(name).collect()
     }
 
@@ -168,7 +172,7 @@ impl<'a> Wanted<'a> {
         value: &SecretString,
         is_dry_run: bool,
     ) -> kube::Result<Secret> {
-        let Some(spec) = self.spec() else { return Err(kube::Error::LinesCodecMaxLineLengthExceeded) };
+        let spec = self.spec;
         let mut annotations = spec.annotations.clone();
         annotations.insert(OWNER.to_owned(), self.owner.clone());
         annotations.insert(INSTANCE.to_owned(), self.instance.to_owned());

@@ -10,7 +10,7 @@ use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 
 use super::memory::Remembered;
-use super::published_secret::{KnownValues, Wanted};
+use super::published_secret::{KnownValues, SecretPublisher};
 use super::records::{put_records, resource_of};
 use super::{Life, Lifecycle, writes};
 use crate::account::{Account, NoAccount};
@@ -37,7 +37,7 @@ const MAX_STEPS: usize = 40;
 pub(super) struct Run<'a> {
     pub(super) life: &'a Lifecycle,
     pub(super) instance: &'a str,
-    /// None where it is gone: then nothing is called at Confidence.
+    /// An error where the account is gone: then the reconcile makes no call to Confidence.
     account: Result<Arc<Account>, NoAccount>,
     pub(super) desired: Desired,
     pub(super) calls: &'a Calls<'a>,
@@ -115,7 +115,7 @@ impl<'a> Run<'a> {
 
 impl Run<'_> {
     /// Takes one step after the other until there is nothing to be done now.
-    pub(super) async fn run(&mut self) -> Result<End, Failure> {
+    pub(super) async fn take_steps(&mut self) -> Result<End, Failure> {
         let mut last = None;
         for _ in 0..MAX_STEPS {
             let step = self.decide()?;
@@ -147,7 +147,7 @@ impl Run<'_> {
         self.account.as_ref().map_err(|error| error.clone().into())
     }
 
-    /// What a resource is called that is on its way.
+    /// The reason while the resource has not reached its goal.
     pub(super) fn under_way(&self) -> Reason {
         if self.object.metadata.deletion_timestamp.is_some() { Reason::Deleting } else { Reason::Creating }
     }
@@ -255,13 +255,13 @@ impl Run<'_> {
 
     /// Reads the Secret that the spec names, and the one that the status names if it is another.
     pub(super) async fn read_secrets(&mut self, is_fresh: bool) -> Result<(), Failure> {
-        let wanted = Wanted::new(&self.object, self.instance);
+        let publisher = SecretPublisher::new(&self.object, self.instance)?;
         let recorded = self.resource()?.records.published;
         let Some(spec) = &self.object.spec.published_secret else { return Ok(()) };
-        let read = wanted.read(&self.life.client, &spec.name, recorded.as_ref(), &*self);
+        let read = publisher.read(&self.life.client, &spec.name, recorded.as_ref(), &*self);
         let (current, value) = read.await.map_err(|error| unreadable(&error))?;
         let mut values: HashMap<_, _> = named(&current).zip(value).into_iter().collect();
-        let former = self.read_former(&wanted, &spec.name, recorded.as_ref()).await?;
+        let former = self.read_former(&publisher, &spec.name, recorded.as_ref()).await?;
         let name = spec.name.clone();
         values.extend(former.iter().filter_map(|(own, value)| own.credential.clone().zip(value.clone())));
         if former.is_none() {
@@ -280,13 +280,13 @@ impl Run<'_> {
     /// name that is changed twice before the status is written leaves one that no status ever named.
     async fn read_former(
         &self,
-        wanted: &Wanted<'_>,
+        publisher: &SecretPublisher<'_>,
         current: &str,
         recorded: Option<&PublishedRecord>,
     ) -> Result<Option<(OwnSecret, Option<SecretString>)>, Failure> {
         let names = recorded.map(|it| &it.name).into_iter().chain(&self.memory.secrets);
         for name in names.filter(|name| *name != current) {
-            let read = wanted.read(&self.life.client, name, recorded, self).await;
+            let read = publisher.read(&self.life.client, name, recorded, self).await;
             let (state, value) = read.map_err(|error| unreadable(&error))?;
             if let SecretState::Own(own) = state {
                 return Ok(Some((own, value)));

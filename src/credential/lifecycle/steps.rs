@@ -2,7 +2,7 @@
 
 use secrecy::SecretString;
 
-use super::published_secret::{self, Wanted};
+use super::published_secret::{self, SecretPublisher};
 use super::report::{Life, stalled, waiting, would};
 use super::run::{End, ListingState, Run, until, unwritable};
 use super::writes::{self, MetadataChange};
@@ -136,9 +136,9 @@ impl Run<'_> {
         let over = if let SecretState::Own(own) = &self.secrets.current { Some(own.version.clone()) } else { None };
         let published_at = self.server_time.unwrap_or_else(jiff::Timestamp::now);
         let publication = Publication { credential, attempt: None, published_at, source: ValueSource::Held, over };
-        let wanted = Wanted::new(&self.object, self.instance);
+        let publisher = SecretPublisher::new(&self.object, self.instance)?;
         let value = SecretString::from("dry-run");
-        self.memory.facts.dry_run = match wanted.apply(&self.life.client, &publication, &value, true).await {
+        self.memory.facts.dry_run = match publisher.apply(&self.life.client, &publication, &value, true).await {
             Ok(_) => DryRun::Accepted,
             Err(kube::Error::Api(status)) if matches!(status.code, 400 | 403 | 409 | 422) => {
                 tracing::warn!(error = %status.message, "the API server refuses the Secret");
@@ -246,10 +246,12 @@ impl Run<'_> {
         };
         // Before the write, whose answer may be lost.
         self.memory.secrets.extend(self.object.spec.published_secret.as_ref().map(|it| it.name.clone()));
-        let wanted = Wanted::new(&self.object, self.instance);
+        let publisher = SecretPublisher::new(&self.object, self.instance)?;
         self.may_write()?;
-        let written =
-            wanted.apply(&self.life.client, &publication, &value, false).await.map_err(|error| unpublished(&error))?;
+        let written = publisher
+            .apply(&self.life.client, &publication, &value, false)
+            .await
+            .map_err(|error| unpublished(&error))?;
         let digest = self.life.cache.digest(secrecy::ExposeSecret::expose_secret(&value));
         self.memory.published = Some((name.clone(), digest));
         // Acknowledged: only now the only copy of a withheld secret may go.
