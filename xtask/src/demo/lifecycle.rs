@@ -1,7 +1,7 @@
 //! The steps of the demo about a credential that the operator creates.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use confidence_operator::api::ConfidenceClientCredential;
@@ -16,24 +16,22 @@ use super::stage::{CLIENT, NAMESPACE, Stage, check, heading};
 const NAME: &str = "cart-backend";
 const KEY: &str = "CONFIDENCE_CLIENT_SECRET";
 
-const DAYS: Duration = Duration::from_hours(48);
+const TWO_DAYS: Duration = Duration::from_hours(48);
 
 /// An application that reads its secret from the Secret and resolves flags with it, like a pod with a mounted volume.
 pub(super) struct Application {
     resolved: Arc<AtomicUsize>,
     failed: Arc<AtomicUsize>,
-    is_stopped: Arc<AtomicBool>,
     task: JoinHandle<()>,
 }
 
 impl Application {
     fn start(secrets: Api<Secret>, simulator: Simulator) -> Self {
         let (resolved, failed) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
-        let is_stopped = Arc::<AtomicBool>::default();
-        let (counts, stop) = ((Arc::clone(&resolved), Arc::clone(&failed)), Arc::clone(&is_stopped));
+        let counts = (Arc::clone(&resolved), Arc::clone(&failed));
         let task = tokio::spawn(async move {
             let mut value = None;
-            while !stop.load(Ordering::Relaxed) {
+            loop {
                 // A failed read leaves the last value, as a volume does.
                 value = secrets.get(NAME).await.ok().and_then(|secret| value_of(&secret)).or(value);
                 let is_resolved = value.as_ref().is_some_and(|value| simulator.resolve(value).is_ok());
@@ -41,14 +39,12 @@ impl Application {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         });
-        Self { resolved, failed, is_stopped, task }
+        Self { resolved, failed, task }
     }
 
     /// Ends it. Returns how often it resolved, and how often it could not.
-    async fn stop(self) -> (usize, usize) {
-        self.is_stopped.store(true, Ordering::Relaxed);
-        // A task that panicked shows in its counts.
-        self.task.await.ok();
+    fn stop(self) -> (usize, usize) {
+        self.task.abort();
         (self.resolved.load(Ordering::Relaxed), self.failed.load(Ordering::Relaxed))
     }
 }
@@ -104,14 +100,14 @@ pub(super) async fn rotate(stage: &Stage, application: Application) -> Result<()
     }
     check(live(stage) == 2, "both credentials work: the old one stays until nobody uses it")?;
     println!("(two days pass at Confidence, in which the application uses the new secret)");
-    let days = i64::try_from(DAYS.as_millis()).unwrap_or_default();
+    let days = i64::try_from(TWO_DAYS.as_millis()).unwrap_or_default();
     stage.simulator.reconfigure(|config| config.clock_skew_milliseconds += days);
     let seen = application.resolved.load(Ordering::Relaxed);
     stage.until(NAME, "used", |_| application.resolved.load(Ordering::Relaxed) > seen + 1).await?;
     annotate(stage, "iam.confidence.dev/reconcile-requested-at=two-days-later")?;
     stage.until(NAME, "left with one credential", |_| live(stage) == 1).await?;
     check(live(stage) == 1, "the old one is silent, so the operator has deleted it")?;
-    let (resolved, failed) = application.stop().await;
+    let (resolved, failed) = application.stop();
     check(failed == 0, &format!("the application resolved {resolved} times without one failure"))
 }
 
