@@ -1,5 +1,6 @@
 //! Credentials that the operator creates: from the manifest to the published Secret, rotated, deleted.
 
+use confidence_operator::api::{RECONCILE_REQUESTED_AT, RETIRE, ROTATE_REQUESTED_AT};
 use confidence_simulator::{CallKind, Client, Config, Secrets};
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
@@ -9,16 +10,9 @@ use testbed::{Deadline, Process, eventually};
 
 use crate::world::{CLIENT, World, condition, message, status};
 
-const RECONCILE: &str = "iam.confidence.dev/reconcile-requested-at";
-const ROTATE: &str = "iam.confidence.dev/rotate-requested-at";
-
-/// A server that returns a secret when it is created, and never again.
-fn once() -> Config {
-    Config { secrets: Secrets::Withheld, ..Config::default() }
-}
-
-async fn world(config: Config) -> World {
-    let world = World::new(config).await;
+/// A world whose server returns a secret when it is created, and then as said.
+async fn world(secrets: Secrets) -> World {
+    let world = World::new(Config { secrets, ..Config::default() }).await;
     world.simulator.put_client(CLIENT, Client::default());
     world
 }
@@ -53,10 +47,28 @@ async fn published(world: &World, name: &str) -> Secret {
     world.secrets().get(name).await.unwrap()
 }
 
+/// Waits until one credential is left. Returns its id.
+async fn until_one_is_live(world: &World) -> String {
+    let all = async || live(world);
+    eventually("one credential", Deadline::default(), all, |it| it.len() == 1).await.remove(0)
+}
+
+/// Two days pass at the server.
+fn two_days_pass(world: &World) {
+    world.simulator.reconfigure(|config| config.clock_skew_milliseconds += 2 * 24 * 3_600_000);
+}
+
+/// Deletes a resource, and waits until it is gone.
+async fn delete(world: &World, name: &str) {
+    world.delete(name).await;
+    let object = async || world.api().get_opt(name).await.unwrap();
+    eventually("no resource", Deadline::default(), object, Option::is_none).await;
+}
+
 /// One POST, one Secret, and the secret in it is the one that works.
 #[tokio::test]
 async fn asked_credential_is_created_and_published() {
-    let world = world(once()).await;
+    let world = world(Secrets::Withheld).await;
     let operator = operator(&world);
     ask(&world, "fresh", json!({"environments": ["production"], "labels": {"team": "checkout"}})).await;
     let object = world.until_reason("fresh", "InSync").await;
@@ -76,9 +88,8 @@ async fn asked_credential_is_created_and_published() {
 /// A key of ours that was taken away comes back with the same value where the server returns it, else as a new credential.
 #[tokio::test]
 async fn deleted_secret_is_published_again() {
-    for (id, config, creates) in [("told", Config::default(), 1), ("kept", once(), 2)] {
-        let config = Config { secrets: if creates == 1 { Secrets::Returned } else { config.secrets }, ..config };
-        let world = world(config).await;
+    for (id, secrets, creates) in [("returned", Secrets::Returned, 1), ("withheld", Secrets::Withheld, 2)] {
+        let world = world(secrets).await;
         let _operator = operator(&world);
         ask(&world, id, json!({})).await;
         let before = published(&world, id).await;
@@ -96,11 +107,11 @@ async fn deleted_secret_is_published_again() {
 /// A rotation keeps both credentials until the old one is silent.
 #[tokio::test]
 async fn requested_rotation_overlaps_until_old_is_silent() {
-    let world = world(once()).await;
+    let world = world(Secrets::Withheld).await;
     let _operator = operator(&world);
     ask(&world, "turning", json!({})).await;
     let first = value(&published(&world, "turning").await);
-    world.annotate("turning", ROTATE, "please").await;
+    world.annotate("turning", ROTATE_REQUESTED_AT, "please").await;
     let object = world
         .until("turning", |it| {
             status(it).rotation.is_some_and(|it| it.last_handled_rotate_at.as_deref() == Some("please"))
@@ -112,24 +123,23 @@ async fn requested_rotation_overlaps_until_old_is_silent() {
     assert_eq!(live(&world).len(), 2);
     assert!(world.simulator.resolve(&first).is_ok(), "the old one still works");
     // Two days later nobody has used the old one, and the new one was seen.
-    world.simulator.reconfigure(|config| config.clock_skew_milliseconds += 2 * 24 * 3_600_000);
+    two_days_pass(&world);
     assert!(world.simulator.resolve(&second).is_ok());
-    let alive = async || live(&world);
-    let alive = eventually("one credential", Deadline::default(), alive, |it| it.len() == 1).await;
-    assert_eq!(world.credential(&alive[0]).secret, second);
+    let id = until_one_is_live(&world).await;
+    assert_eq!(world.credential(&id).secret, second);
     world.until("turning", |it| condition(it, "Rotating").is_none()).await;
 }
 
 /// An old credential that is in use is never deleted, and a person is told.
 #[tokio::test]
 async fn old_credential_in_use_stays() {
-    let world = world(once()).await;
+    let world = world(Secrets::Withheld).await;
     let operator = operator(&world);
     ask(&world, "stubborn", json!({})).await;
     let first = value(&published(&world, "stubborn").await);
-    world.annotate("stubborn", ROTATE, "1").await;
+    world.annotate("stubborn", ROTATE_REQUESTED_AT, "1").await;
     world.until("stubborn", |it| condition(it, "Rotating").is_some()).await;
-    world.simulator.reconfigure(|config| config.clock_skew_milliseconds += 2 * 24 * 3_600_000);
+    two_days_pass(&world);
     assert!(world.simulator.resolve(&first).is_ok());
     let object =
         world.until("stubborn", |it| condition(it, "Rotating").is_some_and(|(_, it)| it == "OldStillInUse")).await;
@@ -146,21 +156,19 @@ async fn old_credential_in_use_stays() {
     );
     // A person decides.
     let old = status(&object).rotation.unwrap().superseded[0].name.clone();
-    world.annotate("stubborn", "iam.confidence.dev/retire", &old).await;
-    let alive = async || live(&world);
-    eventually("one credential", Deadline::default(), alive, |it| it.len() == 1).await;
+    world.annotate("stubborn", RETIRE, &old).await;
+    let id = until_one_is_live(&world).await;
+    assert!(!old.ends_with(&id), "the old one is gone");
 }
 
 /// `Delete` leaves nothing: no credential, no Secret, no resource.
 #[tokio::test]
 async fn deleted_resource_leaves_nothing() {
-    let world = world(once()).await;
+    let world = world(Secrets::Withheld).await;
     let _operator = operator(&world);
     ask(&world, "gone", json!({})).await;
     published(&world, "gone").await;
-    world.api().delete("gone", &DeleteParams::default()).await.unwrap();
-    let object = async || world.api().get_opt("gone").await.unwrap();
-    eventually("no resource", Deadline::default(), object, Option::is_none).await;
+    delete(&world, "gone").await;
     assert!(live(&world).is_empty());
     assert!(world.secrets().get_opt("gone").await.unwrap().is_none());
 }
@@ -168,15 +176,13 @@ async fn deleted_resource_leaves_nothing() {
 /// `Orphan` lets everything be.
 #[tokio::test]
 async fn orphaned_credential_and_secret_stay() {
-    let world = world(once()).await;
+    let world = world(Secrets::Withheld).await;
     let _operator = operator(&world);
     ask(&world, "kept", json!({})).await;
     published(&world, "kept").await;
     ask(&world, "kept", json!({"deletionPolicy": "Orphan"})).await;
     world.until("kept", |it| it.finalizers().is_empty()).await;
-    world.api().delete("kept", &DeleteParams::default()).await.unwrap();
-    let object = async || world.api().get_opt("kept").await.unwrap();
-    eventually("no resource", Deadline::default(), object, Option::is_none).await;
+    delete(&world, "kept").await;
     let secret = world.secrets().get("kept").await.unwrap();
     assert!(world.simulator.resolve(&value(&secret)).is_ok());
 }
@@ -184,7 +190,7 @@ async fn orphaned_credential_and_secret_stay() {
 /// A Secret of somebody else is never written.
 #[tokio::test]
 async fn foreign_secret_is_left_alone() {
-    let world = world(once()).await;
+    let world = world(Secrets::Withheld).await;
     let _operator = operator(&world);
     world.put_secret("theirs", "clientSecret", "hunter2").await;
     ask(&world, "theirs", json!({})).await;
@@ -197,13 +203,13 @@ async fn foreign_secret_is_left_alone() {
 /// `Report` says what it would do.
 #[tokio::test]
 async fn report_creates_nothing() {
-    let world = world(once()).await;
+    let world = world(Secrets::Withheld).await;
     let _operator = operator(&world);
     ask(&world, "dry", json!({"driftPolicy": "Report"})).await;
     let object = world.until_reason("dry", "WouldCreate").await;
     assert!(message(&object).contains("create a credential"), "{}", message(&object));
     assert!(live(&world).is_empty());
-    world.annotate("dry", RECONCILE, "1").await;
+    world.annotate("dry", RECONCILE_REQUESTED_AT, "1").await;
     world.until("dry", |it| status(it).last_handled_reconcile_at.as_deref() == Some("1")).await;
     assert!(live(&world).is_empty());
 }
@@ -211,7 +217,7 @@ async fn report_creates_nothing() {
 /// A created credential costs nothing while nothing changes.
 #[tokio::test]
 async fn unchanged_created_credential_is_quiet() {
-    let world = world(once()).await;
+    let world = world(Secrets::Withheld).await;
     let _operator = operator(&world);
     ask(&world, "quiet", json!({"rotation": {"every": "720h"}})).await;
     published(&world, "quiet").await;
