@@ -1,6 +1,6 @@
 //! Client credentials: the only place that knows both Kubernetes and Confidence.
 //!
-//! One reconcile of a resource reads top to bottom in [`Reconciler::attempt`]:
+//! One reconcile of a resource reads top to bottom in `Reconciler::attempt`:
 //!
 //! ```text
 //! work queue ─► resolve ─► observe ─► plan ─► apply ─► report ─► status writer, events

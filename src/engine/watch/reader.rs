@@ -23,7 +23,7 @@ use super::item::Item;
 /// How long a page, or the beginning of a watch, may take.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long the API server keeps a watch open, in seconds: together with [`IDLE_MARGIN`], the bound within which a watch
+/// How long the API server keeps a watch open, in seconds: together with `IDLE_MARGIN`, the bound within which a watch
 /// that died silently is noticed.
 pub const WATCH_TIMEOUT_SECONDS: u32 = 60;
 
