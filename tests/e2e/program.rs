@@ -153,19 +153,31 @@ async fn a_client_id_and_secret_are_exchanged_once_and_again_after_a_revocation(
     drop(operator);
 }
 
+/// One credential's refusal is its own; that of two is the account's. How seldom the account is asked then, the tests of
+/// `confidence::auth` count on a clock of their own.
 #[tokio::test]
 async fn a_refused_token_is_the_accounts_trouble_and_ends_when_the_file_changes() {
     let world = World::new(Config::default()).await;
     std::fs::write(world.file("token"), "revoked").unwrap();
-    world.seed("refused");
-    let _operator = world.operator(&[]);
-    world.apply("refused", json!({})).await;
-    let object = world.until_reason("refused", "Unauthenticated").await;
-    assert_eq!(condition(&object, "Ready").unwrap().0, "False");
-    assert_eq!(condition(&object, "Stalled"), None);
-    assert_eq!(world.simulator.call_count(), 1, "no call is made with a token that is known to be refused");
+    for id in ["refused", "refused-too"] {
+        world.seed(id);
+    }
+    let operator = world.operator(&[]);
+    for id in ["refused", "refused-too"] {
+        world.apply(id, json!({})).await;
+    }
+    for id in ["refused", "refused-too"] {
+        let object = world.until_reason(id, "Unauthenticated").await;
+        assert_eq!(condition(&object, "Ready").unwrap().0, "False");
+        assert_eq!(condition(&object, "Stalled"), None);
+    }
+    let metrics = async || get(&operator, "/metrics").await.1;
+    let is_blocked = r#"confidence_operator_account_blocked{account="default",cause="unauthenticated"} 1"#;
+    eventually("the account is blocked", Deadline::default(), metrics, |it| it.contains(is_blocked)).await;
     std::fs::write(world.file("token"), "test-token\n").unwrap();
-    world.until_reason("refused", "InSync").await;
+    for id in ["refused", "refused-too"] {
+        world.until_reason(id, "InSync").await;
+    }
 }
 
 #[tokio::test]
