@@ -12,7 +12,8 @@ use crate::world::{CLIENT, PATIENCE, World, condition, credential, message};
 
 /// The operator without an account of its own; its namespace is that of the test.
 fn operator(world: &World, flags: &[&str]) -> Process {
-    let program = world.program().env("POD_NAMESPACE", &world.namespace).arg("--no-default-account");
+    let program =
+        world.program().env("POD_NAMESPACE", &world.namespace).args(["--watch-accounts=true", "--no-default-account"]);
     program.args(flags).start().unwrap()
 }
 
@@ -261,13 +262,13 @@ async fn default_account_serves_beside_others() {
     world.seed("mine");
     put_shop_secret(&world).await;
     put_account(&world, "shop", json!({"clientSecretRef": {"name": "shop"}})).await;
-    let mut first = world.operator(&[]);
+    let mut first = world.operator(&["--watch-accounts=true"]);
     world.apply("mine", json!({})).await;
     world.apply("theirs", json!({"accountRef": {"name": "shop"}})).await;
     world.until_reason("mine", "InSync").await;
     world.until_reason("theirs", "InSync").await;
     first.terminate(PATIENCE).unwrap();
-    let _second = world.operator(&["--watch-accounts=false"]);
+    let _second = world.operator(&[]);
     world.until_reason("theirs", "AccountNotFound").await;
     assert_eq!(condition(&world.look_at("mine", "again").await, "Ready").unwrap().1, "InSync");
 }
