@@ -1,10 +1,12 @@
 //! Flags to parts to run, and nothing else.
 
+use std::ffi::OsStr;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
-use confidence_operator::cli::flags::{Cli, Command};
-use confidence_operator::cli::{crd, run};
+use confidence_operator::cli::flags::{Cli, Command, PluginCli, RunFlags};
+use confidence_operator::cli::{crd, plugin, run};
 
 /// musl's own allocator costs a third of all CPU here.
 #[cfg(feature = "jemalloc")]
@@ -15,12 +17,28 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
+    if is_plugin() {
+        return execute(PluginCli::parse().command);
+    }
     let cli = Cli::parse();
-    let flags = match cli.command {
-        Some(Command::Crd) => return print_crd(),
-        Some(Command::Run(flags)) => *flags,
-        None => cli.run,
-    };
+    cli.command.map_or_else(|| start(cli.run), execute)
+}
+
+/// Whether kubectl called: it looks for a program named `kubectl-confidence`.
+fn is_plugin() -> bool {
+    let name = std::env::args_os().next();
+    name.is_some_and(|it| Path::new(&it).file_stem() == Some(OsStr::new(plugin::PROGRAM)))
+}
+
+fn execute(command: Command) -> ExitCode {
+    match command {
+        Command::Run(flags) => start(*flags),
+        Command::Crd => print_crd(),
+        Command::Plugin(command) => plugin::start(command, is_plugin()),
+    }
+}
+
+fn start(flags: RunFlags) -> ExitCode {
     match run::start(flags) {
         Ok(cleanly) => ExitCode::from(u8::from(!cleanly)),
         Err(error) => {

@@ -10,7 +10,7 @@ use kube::Client;
 use kube::runtime::reflector::store::{Store, Writer};
 use tokio::sync::watch;
 
-use crate::account::Accounts;
+use crate::account::{AccountController, AccountSecrets, Accounts};
 use crate::api::{ConfidenceClientCredential, ConfidenceClientCredentialStatus};
 use crate::confidence::WriteGuard;
 use crate::credential::{self, Parts, Settings, Stopped};
@@ -18,7 +18,7 @@ use crate::engine::FIELD_MANAGER;
 use crate::engine::events::EventRecorder;
 use crate::engine::health::{Progress, Readiness};
 use crate::engine::leader_election::{Candidate, LeaseGuard};
-use crate::engine::status_writer::{Status, StatusWriter, StatusWriterParts};
+use crate::engine::status_writer::{Status, StatusWriter, StatusWriterParts, WithStatus};
 use crate::metrics::{ControllerMetrics, Operation};
 
 /// The requirement that the resources are listed, and what it says before they are.
@@ -42,6 +42,8 @@ pub struct Replica {
     pub client: Client,
     /// The accounts, whose clients ask the same guard.
     pub accounts: Accounts,
+    /// The operator's namespace: the Secrets of the cluster's accounts are there.
+    pub own_namespace: Arc<str>,
     /// Asked before each write.
     pub guard: LeaseGuard,
     /// The lease to win first; none: it works at once.
@@ -74,22 +76,24 @@ impl Replica {
         }
         self.readiness.require(RESOURCES.0, RESOURCES.1);
         self.metrics.set_leader(true);
-        let statuses = StatusWriter::new(StatusWriterParts {
+        let statuses = self.status_writer();
+        let account_keeping = AccountController {
+            accounts: self.accounts.clone(),
             client: self.client.clone(),
-            field_manager: FIELD_MANAGER,
-            guard: self.guard.clone(),
-            recorder: self.events.clone(),
-            progress: self.progress.clone(),
-            written: self.metrics.status_writes(),
-            failures: self.metrics.failures(Operation::WriteStatus),
-        });
+            namespaces: self.settings.namespaces.clone(),
+            own_namespace: Arc::clone(&self.own_namespace),
+            watch_secrets: self.settings.watch_secrets,
+            statuses: self.status_writer(),
+            cluster_statuses: self.status_writer(),
+            secrets: AccountSecrets::default(),
+        };
         let parts = Parts {
             client: self.client,
-            accounts: self.accounts,
+            account_keeping,
             guard: self.guard,
             events: self.events,
             operator: self.operator,
-            statuses: Arc::new(statuses),
+            statuses,
             metrics: self.metrics,
             progress: self.progress,
             readiness: self.readiness,
@@ -102,6 +106,19 @@ impl Replica {
             candidate.release().await;
         }
         is_clean
+    }
+
+    /// What writes the statuses of a kind.
+    fn status_writer<K: WithStatus>(&self) -> Arc<StatusWriter<K>> {
+        Arc::new(StatusWriter::new(StatusWriterParts {
+            client: self.client.clone(),
+            field_manager: FIELD_MANAGER,
+            guard: self.guard.clone(),
+            recorder: self.events.clone(),
+            progress: self.progress.clone(),
+            written: self.metrics.status_writes(),
+            failures: self.metrics.failures(Operation::WriteStatus),
+        }))
     }
 }
 

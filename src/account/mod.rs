@@ -2,19 +2,40 @@
 //!
 //! An [`Account`] is a value of its own, with a client, a budget and what is known of its rights. A stage gets it with the
 //! resolved spec and never looks for another one.
+//!
+//! ```text
+//! watches (accounts, namespaces, Secrets) ─► keeper (one for each account) ─► connector ─► Account ─┐
+//!                    │                          └─► status                                          ▼
+//!                    └─ grants, labels ───────────────────────────────────────────────────► registry: find
+//! ```
 
+mod connection;
+mod connector;
+mod controller;
+mod error;
+mod grants;
+mod keeper;
+mod object;
 mod read_access;
+mod registry;
+mod secret;
+mod status;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::api::spec::{AccountKind, AccountRef};
 use crate::confidence::transport::REQUEST_TIMEOUT;
 use crate::confidence::{AccountState, Confidence};
 
+pub use self::connector::{Budgets, Connector};
+pub use self::controller::{AccountController, AccountSecrets};
+pub use self::error::NoAccount;
 pub use self::read_access::ReadAccess;
+pub use self::registry::Accounts;
 
 /// The label of the operator's own account in metrics and logs.
 pub const DEFAULT_ACCOUNT: &str = "default";
@@ -33,6 +54,7 @@ pub struct Account {
     /// Whether it may read credentials, as far as that is known.
     pub read_access: ReadAccess,
     blocked_since: Mutex<Option<Instant>>,
+    is_closed: watch::Sender<bool>,
 }
 
 impl Account {
@@ -40,61 +62,13 @@ impl Account {
     pub fn new(name: &str, url: &str, confidence: Confidence) -> Self {
         Self {
             name: name.into(),
-            url: url.into(),
+            // One URL has one form, with which credentials are told apart.
+            url: url.trim_end_matches('/').into(),
             confidence,
             read_access: ReadAccess::default(),
             blocked_since: Mutex::default(),
+            is_closed: watch::Sender::default(),
         }
-    }
-}
-
-/// Every account that there is.
-#[derive(Clone, Default)]
-pub struct Accounts {
-    default: Option<Arc<Account>>,
-}
-
-/// Why a resource has no account. Displays as a sentence for a person.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NoAccount {
-    /// The spec names none, and the operator has none of its own.
-    #[error("spec.accountRef: the operator runs without an account of its own; name an account here")]
-    NoDefault,
-    /// The spec names one that does not exist.
-    #[error("spec.accountRef: there is no {0}; create it, or correct the reference")]
-    NotFound(String),
-}
-
-impl Accounts {
-    /// The operator's own account alone.
-    pub fn of_default(account: Account) -> Self {
-        Self { default: Some(Arc::new(account)) }
-    }
-
-    /// The account of a resource.
-    ///
-    /// # Errors
-    /// When there is no such account.
-    pub fn find(&self, reference: Option<&AccountRef>) -> Result<Arc<Account>, NoAccount> {
-        match reference {
-            None => self.default.clone().ok_or(NoAccount::NoDefault),
-            Some(reference) => Err(NoAccount::NotFound(format!("{:?} {}", reference.kind, reference.name))),
-        }
-    }
-
-    /// An account by its name.
-    pub fn by_name(&self, name: &str) -> Option<Arc<Account>> {
-        self.default.iter().find(|account| *account.name == *name).cloned()
-    }
-
-    /// Ends all calls but the writes that were sent: the program is about to end.
-    pub fn close(&self) {
-        self.all().iter().for_each(|account| account.confidence.close());
-    }
-
-    /// Every account.
-    pub fn all(&self) -> Vec<Arc<Account>> {
-        self.default.iter().cloned().collect()
     }
 }
 
@@ -102,8 +76,17 @@ impl Accounts {
 pub fn name_of(namespace: &str, reference: Option<&AccountRef>) -> Arc<str> {
     match reference {
         None => DEFAULT_ACCOUNT.into(),
-        Some(AccountRef { kind: AccountKind::ConfidenceAccount, name }) => format!("{namespace}/{name}").into(),
-        Some(AccountRef { name, .. }) => name.as_str().into(),
+        Some(AccountRef { kind, name }) => name_of_object(*kind, namespace, name),
+    }
+}
+
+/// The name of an account that is a resource. No two accounts have the same one: names of namespaces and of the cluster's
+/// accounts hold no slash.
+fn name_of_object(kind: AccountKind, namespace: &str, name: &str) -> Arc<str> {
+    match kind {
+        AccountKind::ConfidenceAccount => format!("{namespace}/{name}").into(),
+        _ if name == DEFAULT_ACCOUNT => format!("/{name}").into(),
+        _ => name.into(),
     }
 }
 
@@ -137,5 +120,17 @@ impl Account {
             AccountState::Available => None,
             AccountState::Blocked { .. } => since.or_else(|| Some(Instant::now())),
         };
+    }
+
+    /// Ends all calls but the writes that were sent: the account is gone, or has another client.
+    pub fn close(&self) {
+        self.confidence.close();
+        self.is_closed.send_replace(true);
+    }
+
+    /// Waits until the account is closed.
+    pub async fn closed(&self) {
+        // The sender lives as long as this.
+        drop(self.is_closed.subscribe().wait_for(|is_closed| *is_closed).await);
     }
 }

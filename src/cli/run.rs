@@ -1,7 +1,6 @@
 //! Puts the parts together: checks the flags, finds the cluster, takes the port, runs until a signal.
 
 use std::io::IsTerminal;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,13 +16,12 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::account::{Account, Accounts, DEFAULT_ACCOUNT};
-use crate::cli::flags::{CredentialSource, LabelsEncodingFlag, LogFormat, RunFlags};
+use crate::account::{Account, Accounts, Budgets, Connector, DEFAULT_ACCOUNT};
+use crate::cli::flags::{LogFormat, RunFlags};
 use crate::confidence::Confidence;
 use crate::confidence::metrics::Metrics;
-use crate::confidence::settings::{BaseUrl, Credentials, Settings as AccountSettings};
-use crate::confidence::transport::{HttpClient, HttpTransport, REQUEST_TIMEOUT};
-use crate::confidence::wire::LabelsShape;
+use crate::confidence::settings::Settings as AccountSettings;
+use crate::confidence::transport::{HttpTransport, REQUEST_TIMEOUT};
 use crate::credential::Settings;
 use crate::engine::events::EventRecorder;
 use crate::engine::health::{Progress, Readiness};
@@ -47,11 +45,8 @@ pub fn start(flags: RunFlags) -> Result<bool, String> {
     if flags.interval < flags.min_interval {
         return Err("--interval is shorter than --min-interval: make the one longer or the other shorter".to_owned());
     }
-    let account = if flags.no_default_account { None } else { Some(account_settings(&flags)?) };
-    let ca = flags.ca_file.as_deref().map(read_ca).transpose()?;
-    // Once for the process: kube and reqwest use the same provider.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let http = HttpClient::new(ca.as_deref()).map_err(|error| named(flags.ca_file.as_deref(), &error.to_string()))?;
+    let account = if flags.no_default_account { None } else { Some(flags.account.settings()?) };
+    let http = flags.account.http_client()?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
     let traces = Traces::start(runtime.handle(), http.clone())?;
@@ -66,39 +61,6 @@ pub fn start(flags: RunFlags) -> Result<bool, String> {
     // What is still in hand has had its time.
     runtime.shutdown_background();
     result
-}
-
-fn account_settings(flags: &RunFlags) -> Result<AccountSettings, String> {
-    let url = |flag: &str, text: &str| {
-        BaseUrl::parse(text, flags.allow_insecure_url).map_err(|error| format!("{flag}: {error}"))
-    };
-    Ok(AccountSettings {
-        url: url("--confidence-url", &flags.confidence_url)?,
-        token_url: flags.token_url.as_deref().map(|text| url("--token-url", text)).transpose()?,
-        credentials: match flags.credential_source(std::env::var("CONFIDENCE_TOKEN").ok())? {
-            CredentialSource::Token(token) => Credentials::Token(token),
-            CredentialSource::TokenFile(path) => Credentials::TokenFile(path),
-            CredentialSource::ClientFiles { id, secret } => Credentials::ClientFiles { id, secret },
-        },
-        requests_per_second: flags.requests_per_second.get(),
-        labels: match flags.labels_encoding {
-            LabelsEncodingFlag::Auto => None,
-            LabelsEncodingFlag::Object => Some(LabelsShape::Object),
-            LabelsEncodingFlag::Array => Some(LabelsShape::Array),
-        },
-        seed: None,
-    })
-}
-
-fn read_ca(path: &Path) -> Result<Vec<u8>, String> {
-    std::fs::read(path).map_err(|error| named(Some(path), &error.to_string()))
-}
-
-fn named(ca_file: Option<&Path>, error: &str) -> String {
-    match ca_file {
-        Some(path) => format!("--ca-file {}: {error}", path.display()),
-        None => error.to_owned(),
-    }
 }
 
 fn start_log(flags: &RunFlags, traces: Option<&Traces>) -> Result<(), String> {
@@ -119,10 +81,9 @@ async fn run(flags: RunFlags, account: Option<AccountSettings>, transport: HttpT
     let metrics = ControllerMetrics::register(&mut registry);
     let guard = if flags.leader_elect { LeaseGuard::new(REQUEST_TIMEOUT) } else { LeaseGuard::always() };
     let account_metrics = Metrics::register(&mut registry);
-    let accounts = match account {
-        None => Accounts::default(),
-        Some(settings) => Accounts::of_default(default_account(settings, transport, &guard, &account_metrics)?),
-    };
+    let connector = flags.watch_accounts.then(|| connector(&flags, transport.clone(), &guard, &account_metrics));
+    let default = account.map(|settings| default_account(settings, transport, &guard, &account_metrics)).transpose()?;
+    let accounts = Accounts::new(default, connector);
     let client = cluster().await?;
     let listener =
         http_server::bind(flags.listen).await.map_err(|error| format!("--listen {}: {error}", flags.listen))?;
@@ -142,6 +103,7 @@ async fn run(flags: RunFlags, account: Option<AccountSettings>, transport: HttpT
         settings: settings(&flags),
         events,
         operator: pod(),
+        own_namespace: own_namespace(&client).into(),
         client,
         accounts,
         guard,
@@ -154,6 +116,19 @@ async fn run(flags: RunFlags, account: Option<AccountSettings>, transport: HttpT
     serving.abort();
     tracing::info!(cleanly, "stopped");
     Ok(cleanly)
+}
+
+/// What makes the clients of the accounts that are resources.
+fn connector(flags: &RunFlags, transport: HttpTransport, guard: &LeaseGuard, metrics: &Metrics) -> Connector {
+    Connector {
+        transport: Arc::new(transport),
+        guard: Arc::new(guard.clone()),
+        metrics: metrics.clone(),
+        allow_insecure_url: flags.account.allow_insecure_url,
+        requests_per_second: flags.account.requests_per_second.get(),
+        labels: flags.account.labels_shape(),
+        budgets: Budgets::default(),
+    }
 }
 
 fn default_account(
@@ -188,7 +163,7 @@ fn candidate(
     events: EventRecorder,
     readiness: &Readiness,
 ) -> Candidate {
-    let namespace = std::env::var("POD_NAMESPACE").unwrap_or_else(|_| client.default_namespace().to_owned());
+    let namespace = own_namespace(&client);
     let settings = LeaseSettings {
         namespace,
         name: flags.lease_name.clone(),
@@ -196,6 +171,11 @@ fn candidate(
         duration: flags.lease_duration,
     };
     Candidate::new(client, settings, guard, events, readiness.require("the lease", "not asked for yet"))
+}
+
+/// The operator's namespace.
+fn own_namespace(client: &Client) -> String {
+    std::env::var("POD_NAMESPACE").unwrap_or_else(|_| client.default_namespace().to_owned())
 }
 
 async fn cluster() -> Result<Client, String> {

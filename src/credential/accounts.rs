@@ -1,7 +1,10 @@
 //! What happens when an account is blocked, is available again, or gets other credentials.
 
-use futures::future::join_all;
+use std::collections::HashMap;
+use std::sync::Arc;
 
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use k8s_openapi::api::core::v1::ObjectReference;
 
 use super::listing::Listings;
@@ -9,7 +12,7 @@ use crate::account::{Account, Accounts};
 use crate::confidence::{AccountState, BlockCause};
 use crate::engine::{EventDraft, EventRecorder, LeaseGuard, WorkQueue};
 
-/// Watches every account, for as long as it is polled.
+/// Watches every account from when it is there until it is closed, for as long as it is polled.
 pub(super) async fn watch(
     accounts: &Accounts,
     queue: &WorkQueue,
@@ -24,11 +27,41 @@ pub(super) async fn watch(
         }
     };
     let tell = &tell;
-    join_all(accounts.all().into_iter().map(|account| async move {
-        tokio::join!(watch_state(&account, queue, tell), watch_credentials(&account, queue, listings));
-    }))
-    .await;
-    std::future::pending::<()>().await;
+    let mut changes = accounts.changes();
+    let (mut known, mut watches) = (HashMap::new(), FuturesUnordered::new());
+    loop {
+        for account in accounts.all() {
+            let is_known = known.get(&account.name).is_some_and(|known| Arc::ptr_eq(known, &account));
+            if !is_known {
+                known.insert(Arc::clone(&account.name), Arc::clone(&account));
+                watches.push(watch_one(account, queue, listings, tell));
+            }
+        }
+        tokio::select! {
+            biased;
+            Ok(()) = changes.changed() => {}
+            Some(closed) = watches.next(), if !watches.is_empty() => {
+                known.retain(|_, account| !Arc::ptr_eq(account, &closed));
+            }
+        }
+    }
+}
+
+async fn watch_one(
+    account: Arc<Account>,
+    queue: &WorkQueue,
+    listings: &Listings,
+    tell: &impl AsyncFn(EventDraft),
+) -> Arc<Account> {
+    tokio::select! {
+        biased;
+        () = account.closed() => {}
+        () = watch_state(&account, queue, tell) => {}
+        () = watch_credentials(&account, queue, listings) => {}
+    }
+    // Its resources go on with another client, or learn that there is none.
+    queue.release(&account.name);
+    account
 }
 
 /// When an account is available again, those that wait for it go on; that it changed is told once, about the pod.
@@ -51,6 +84,7 @@ async fn watch_state(account: &Account, queue: &WorkQueue, tell: &impl AsyncFn(E
         }
         told = cause;
     }
+    std::future::pending::<()>().await;
 }
 
 /// What Confidence refused to the old credentials of an account may be granted to its new ones.
@@ -61,6 +95,7 @@ async fn watch_credentials(account: &Account, queue: &WorkQueue, listings: &List
         listings.forget_refusals(account);
         queue.trigger_unfinished(&account.name);
     }
+    std::future::pending::<()>().await;
 }
 
 fn event(account: &str, cause: Option<BlockCause>) -> EventDraft {

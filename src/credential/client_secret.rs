@@ -69,7 +69,7 @@ fn without_body(error: &kube::Error) -> String {
 }
 
 /// Takes the value out of the Secret. Never says what it found, only what is wrong with it.
-fn value_of(secret: &Secret, reference: &SecretKeyRef) -> Result<DesiredSecret, Failure> {
+pub(crate) fn value_of(secret: &Secret, reference: &SecretKeyRef) -> Result<DesiredSecret, Failure> {
     let invalid = |what: &str| {
         let message = format!("spec.clientSecret: key {:?} of Secret {:?} {what}", reference.key, reference.name);
         Failure::stalled(Reason::SecretInvalid, message)

@@ -23,7 +23,7 @@ use super::secret_watch::SecretWatch;
 use super::startup::Startup;
 use super::watched::{CredentialClaims, Watched};
 use super::{Intervals, Objects, Reconciler, Statuses, accounts};
-use crate::account::Accounts;
+use crate::account::{AccountController, Accounts};
 use crate::api::{ConfidenceClientCredential, OWN_LABEL_PREFIX};
 use crate::confidence::wire::ClientCredential;
 use crate::engine::health::{Progress, Readiness};
@@ -36,6 +36,9 @@ const SLOTS: usize = 64;
 
 /// Of these, those that nobody waits for: an edit always finds a slot.
 const BACKGROUND_SLOTS: usize = 48;
+
+/// How long the resources wait for the accounts that they name: an account that is slow must not keep the others.
+const ACCOUNTS_LISTED_WITHIN: Duration = Duration::from_secs(5);
 
 /// How long writes in flight may take to finish at the end.
 const GRACE: Duration = Duration::from_secs(9);
@@ -65,8 +68,8 @@ pub struct Settings {
 pub struct Parts {
     /// The cluster.
     pub client: Client,
-    /// The accounts at Confidence.
-    pub accounts: Accounts,
+    /// The accounts at Confidence, and what keeps those that are resources.
+    pub account_keeping: AccountController,
     /// Asked before events are told.
     pub guard: LeaseGuard,
     /// Where events are told.
@@ -95,12 +98,13 @@ pub struct Stopped {
 /// Runs until told to stop.
 pub async fn run(parts: Parts, settings: Settings, stop: watch::Receiver<bool>) -> Stopped {
     let controller = Controller::new(parts, &settings);
-    controller.run(settings, stop).await
+    Box::pin(controller.run(settings, stop)).await
 }
 
 struct Controller {
     client: Client,
     accounts: Accounts,
+    account_keeping: AccountController,
     queue: WorkQueue,
     claims: Arc<CredentialClaims>,
     watched: Watched,
@@ -120,7 +124,9 @@ struct Controller {
 
 impl Controller {
     fn new(parts: Parts, settings: &Settings) -> Self {
-        let Parts { client, accounts, guard, events, operator, statuses, metrics, progress, readiness, store } = parts;
+        let Parts { client, account_keeping, guard, events, operator, statuses, metrics, progress, readiness, store } =
+            parts;
+        let accounts = account_keeping.accounts.clone();
         let slots = work_queue::Settings { slots: SLOTS, background_slots: BACKGROUND_SLOTS };
         let queue = WorkQueue::new(slots, settings.seed);
         let objects = Objects(store.0.clone());
@@ -133,13 +139,10 @@ impl Controller {
         let memories = Arc::new(Memories::new());
         let wanted = is_claimed(Arc::clone(&claims));
         let listings = Arc::new(Listings::new(wanted, progress.clone(), metrics.clone()));
-        let observer = Arc::new(Observer {
-            mode: settings.observe,
-            cache: Arc::clone(&cache),
-            listings: Arc::clone(&listings),
-            claims: Arc::clone(&claims),
-        });
-        let secrets = SecretWatch::new(client.clone(), Arc::clone(&versions), queue.clone(), metrics.clone());
+        let observer = Arc::new(Observer::new(settings.observe, &cache, &listings, &claims));
+        let account_secrets = account_keeping.secrets.clone();
+        let secrets =
+            SecretWatch::new(client.clone(), Arc::clone(&versions), queue.clone(), metrics.clone(), account_secrets);
         let in_sync = InSync {
             objects: objects.clone(),
             queue: queue.clone(),
@@ -171,7 +174,9 @@ impl Controller {
             statuses: Arc::clone(&statuses),
             queue: queue.clone(),
             startup: Arc::clone(&startup),
+            objects: objects.clone(),
             intervals,
+            found: std::sync::Mutex::default(),
         };
         let lifecycle = Lifecycle {
             client: client.clone(),
@@ -202,6 +207,7 @@ impl Controller {
         Self {
             client,
             accounts,
+            account_keeping,
             queue,
             claims,
             watched,
@@ -227,11 +233,23 @@ impl Controller {
             futures::FutureExt::shared(async move { drop(stop.wait_for(|it| *it).await) })
         };
         let resources = crate::engine::watch::resources(&self.client, &settings.namespaces, writer);
-        let watch = resources.for_each(|event| {
-            self.watched.take_in(&event);
-            note(&event, &self.metrics, &self.readiness);
-            std::future::ready(())
-        });
+        let watch = async {
+            // Else it would look as if the accounts that resources name were not there.
+            let _ = tokio::time::timeout(ACCOUNTS_LISTED_WITHIN, self.accounts.listed()).await;
+            resources
+                .for_each(|event| {
+                    self.watched.take_in(&event);
+                    note(&event, &self.metrics, &self.readiness);
+                    std::future::ready(())
+                })
+                .await;
+        };
+        let account_changes = async {
+            let mut changes = self.accounts.changes();
+            while changes.changed().await.is_ok() {
+                self.watched.check_accounts();
+            }
+        };
         // Nothing is scheduled but what the work queue hands out.
         let executor = Executor::for_stream(stream::pending(), reader)
             .with_config(Config::default())
@@ -268,6 +286,8 @@ impl Controller {
                 secrets,
                 claims,
                 accounts,
+                account_changes,
+                self.account_keeping.run(),
                 self.statuses.run(),
                 self.events.run(&self.guard),
                 self.resync.run()

@@ -48,7 +48,7 @@ use self::outcome::{Applied, Failure, Outcome};
 use self::report::Facts;
 use self::requests::Requests;
 use self::watched::{CredentialClaims, claimed};
-use crate::account::Accounts;
+use crate::account::{Account, Accounts, NoAccount};
 use crate::api::conditions::Reason;
 use crate::api::{ConfidenceClientCredential, ConfidenceClientCredentialStatus as Status};
 use crate::confidence::client::StillWanted;
@@ -58,6 +58,7 @@ use crate::engine::{Attempt, AttemptId, Key, Next, PendingStatus, Standing, Stat
 use crate::metrics::{ControllerMetrics, HasOutcome};
 use crate::plan::{Desired, Plan, plan};
 
+pub(crate) use self::client_secret::value_of;
 pub use self::controller::{Parts, Settings, Stopped, run};
 pub use self::observe::ObserveMode;
 
@@ -160,14 +161,14 @@ impl Reconciler {
 
     /// The same for a credential that the operator creates: its lifecycle decides step by step.
     async fn live(&self, object: &Arc<ConfidenceClientCredential>, attempt: &Attempt) -> Result<Outcome, Failure> {
-        let account = self.accounts.find(object.spec.account_ref.as_ref());
-        if object.metadata.deletion_timestamp.is_none() {
+        let account = resolve::account_of(&self.accounts, object);
+        if object.metadata.deletion_timestamp.is_none() || account.as_ref().err() == Some(&NoAccount::Pending) {
             account.clone()?;
         }
         let desired = Desired::from_spec(&object.spec)?;
-        let is_current = || self.queue.is_current(attempt);
+        let is_current = || self.queue.is_current(attempt) && self.may_use(object, account.as_ref().ok());
         let calls = Calls { attempt, requester: requester(attempt), still_wanted: &is_current };
-        let end = self.lifecycle.reconcile(object, account, desired, &calls).await?;
+        let end = self.lifecycle.reconcile(object, account.clone(), desired, &calls).await?;
         Ok(match end {
             End::Rest(life, applied) => Outcome::Living(applied, life),
             End::Suspended => Outcome::Suspended,
@@ -184,7 +185,7 @@ impl Reconciler {
         if Requests::of(object).reconcile != status.last_handled_reconcile_at {
             self.cache.invalidate(key);
         }
-        let is_current = || self.queue.is_current(attempt);
+        let is_current = || self.queue.is_current(attempt) && self.may_use(object, Some(&resolved.account));
         let calls = Calls { attempt, requester: requester(attempt), still_wanted: &is_current };
         let interval = self.intervals.of(object);
         let mut observed = self.observer.observe(&resolved, &calls, interval).await?;
@@ -197,10 +198,17 @@ impl Reconciler {
         apply::apply(&resolved, observed, planned, &known, &calls, &self.cache).await
     }
 
+    /// Whether a resource may still use this account: grants are taken away while a write waits for its permit.
+    fn may_use(&self, object: &ConfidenceClientCredential, account: Option<&Arc<Account>>) -> bool {
+        object.spec.account_ref.is_none()
+            || resolve::account_of(&self.accounts, object)
+                .is_ok_and(|granted| account.is_some_and(|account| Arc::ptr_eq(account, &granted)))
+    }
+
     /// Two resources that name one credential would overwrite each other for ever: one of them owns it.
     fn check_ownership(&self, object: &ConfidenceClientCredential, key: &Key) -> Result<(), Failure> {
         let name = resolve::credential_name(&object.spec)?;
-        let account = self.accounts.find(object.spec.account_ref.as_ref())?;
+        let account = resolve::account_of(&self.accounts, object)?;
         let message = match self.claims.standing(key, &claimed(&account.url, &name)) {
             Standing::Owner => return Ok(()),
             Standing::Rival { owner } if owner.namespace == key.namespace => format!(

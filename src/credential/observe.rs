@@ -45,6 +45,15 @@ pub(super) struct Observer {
 }
 
 impl Observer {
+    pub(super) fn new(
+        mode: ObserveMode,
+        cache: &Arc<ObservationCache>,
+        listings: &Arc<Listings>,
+        claims: &Arc<CredentialClaims>,
+    ) -> Self {
+        Self { mode, cache: Arc::clone(cache), listings: Arc::clone(listings), claims: Arc::clone(claims) }
+    }
+
     /// Whether credentials of an account are listed.
     pub(super) fn may_list(&self, account: &Account) -> bool {
         self.may_read(account)

@@ -147,7 +147,7 @@ impl Failure {
         Self { reason, message: message.into(), recovery: Recovery::Retry, retry_after: None, before: None }
     }
 
-    /// The resource is gone or another one: nothing is to be said.
+    /// The resource is gone or another one, or it is not known yet what it may use: nothing is to be said.
     pub(crate) fn abandoned() -> Self {
         Self { recovery: Recovery::None, ..Self::retry(Reason::ServiceUnavailable, "the resource is gone") }
     }

@@ -34,6 +34,15 @@ pub(super) fn managed_name(object: &ConfidenceClientCredential) -> Option<Creden
     credential_name(&object.spec).ok()
 }
 
+/// The account that a resource may use.
+pub(super) fn account_of(accounts: &Accounts, object: &ConfidenceClientCredential) -> Result<Arc<Account>, NoAccount> {
+    let spec = &object.spec;
+    let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+    let created = spec.client.as_deref().map(|client| client.strip_prefix("clients/").unwrap_or(client).to_owned());
+    let client = created.or_else(|| Some(credential_name(spec).ok()?.client().to_owned()));
+    accounts.find(namespace, spec.account_ref.as_ref(), client.as_deref().unwrap_or_default())
+}
+
 /// Completes the spec of a resource that adopts a credential.
 pub(super) async fn resolve(
     object: &ConfidenceClientCredential,
@@ -42,7 +51,7 @@ pub(super) async fn resolve(
     secrets: &SecretReader,
 ) -> Result<Resolved, Failure> {
     let spec = &object.spec;
-    let account = accounts.find(spec.account_ref.as_ref())?;
+    let account = account_of(accounts, object)?;
     let mut desired = Desired::from_spec(spec)?;
     if let Some(source) = &spec.client_secret {
         desired.client_secret = Some(secrets.read(&attempt.key, &source.secret_key_ref).await?);
@@ -52,6 +61,13 @@ pub(super) async fn resolve(
 
 impl From<NoAccount> for Failure {
     fn from(error: NoAccount) -> Self {
-        Self::stalled(Reason::AccountNotFound, error.to_string())
+        match error {
+            // It is known within seconds, and nothing is to be said of the resource until then.
+            NoAccount::Pending => Self::abandoned(),
+            NoAccount::NotAllowed(_) => Self::stalled(Reason::NotAllowedByAccount, error.to_string()),
+            NoAccount::NoDefault | NoAccount::NotFound(_) | NoAccount::Unwatched(_) | NoAccount::Unusable(..) => {
+                Self::stalled(Reason::AccountNotFound, error.to_string())
+            }
+        }
     }
 }

@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client};
 
 use super::startup::Startup;
+use crate::account::AccountSecrets;
 use crate::engine::watch::{self, Scope, SecretEvent};
 use crate::engine::{Key, SecretName, SecretVersions, Trigger, WorkQueue, lock};
 use crate::metrics::{ControllerMetrics, Operation};
@@ -23,6 +24,8 @@ pub(super) struct SecretWatch {
     pub(super) versions: Arc<SecretVersions>,
     pub(super) queue: WorkQueue,
     pub(super) metrics: ControllerMetrics,
+    /// The Secrets of accounts, whose keepers are told.
+    pub(super) accounts: AccountSecrets,
     /// The scopes whose Secrets are watched now.
     watched: Arc<Mutex<HashSet<Scope>>>,
 }
@@ -33,8 +36,9 @@ impl SecretWatch {
         versions: Arc<SecretVersions>,
         queue: WorkQueue,
         metrics: ControllerMetrics,
+        accounts: AccountSecrets,
     ) -> Self {
-        Self { client, versions, queue, metrics, watched: Arc::default() }
+        Self { client, versions, queue, metrics, accounts, watched: Arc::default() }
     }
 
     /// Watches the Secrets of the namespaces, for as long as it is polled.
@@ -48,6 +52,7 @@ impl SecretWatch {
                     let used = self.versions.names().into_iter();
                     let gone = used.filter(|secret| scope.contains(secret) && !names.contains(secret));
                     gone.for_each(|secret| self.changed(&secret, None));
+                    self.accounts.listed(|secret| scope.contains(secret));
                     lock(&self.watched).insert(scope);
                     startup.set_secrets_listed();
                 }
@@ -84,6 +89,7 @@ impl SecretWatch {
 
     /// A Secret has this version now, or is gone.
     fn changed(&self, secret: &SecretName, version: Option<&str>) {
+        self.accounts.changed(secret);
         for user in self.versions.seen(secret, version) {
             self.queue.trigger(&user, Trigger::DependencyChanged);
         }

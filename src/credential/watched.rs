@@ -1,6 +1,7 @@
 //! What the watch of the resources shows: who claims which credential, which Secret each resource uses, and what is due.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -11,14 +12,14 @@ use super::lifecycle::Memories;
 use super::observations::ObservationCache;
 use super::report::is_converged;
 use super::requests;
-use super::resolve::managed_name;
+use super::resolve::{account_of, managed_name};
 use super::startup::{Startup, Waiting};
-use super::{Intervals, Statuses, lane_of};
-use crate::account::{Accounts, name_of};
+use super::{Intervals, Objects, Statuses, lane_of};
+use crate::account::{Account, Accounts, NoAccount};
 use crate::api::ConfidenceClientCredential;
 use crate::api::conditions::{Reason, Type, find};
 use crate::confidence::name::CredentialName;
-use crate::engine::{Claim, Claims, Key, SecretVersions, StatusOrigin, Trigger, WatchEvent, WorkQueue};
+use crate::engine::{Claim, Claims, Key, SecretVersions, StatusOrigin, Trigger, WatchEvent, WorkQueue, lock};
 
 /// A client at Confidence, over all accounts: the URL of the API and the id.
 pub(super) type ClientId = (Arc<str>, Box<str>);
@@ -37,9 +38,15 @@ pub(super) struct Watched {
     pub(super) statuses: Statuses,
     pub(super) queue: WorkQueue,
     pub(super) startup: Arc<Startup>,
+    pub(super) objects: Objects,
     /// How often a resource is checked.
     pub(super) intervals: Intervals,
+    /// The account of each resource that names one, as it was last found.
+    pub(super) found: Mutex<BTreeMap<Key, Found>>,
 }
+
+/// The account of a resource, or why there is none.
+pub(super) type Found = Result<Arc<Account>, NoAccount>;
 
 impl Watched {
     /// Takes in what the watch shows.
@@ -59,7 +66,11 @@ impl Watched {
         let key = Key::of(object);
         self.index(&key, object);
         let (lane, revision) = (lane_of(object), self.queue.revision(object, &requests::ANNOTATIONS));
-        if is_converged(object) {
+        let is_usable = match account_of(&self.accounts, object) {
+            Ok(_) | Err(NoAccount::Pending) => true,
+            Err(_) => false,
+        };
+        if is_converged(object) && is_usable {
             self.queue.adopt(&key, &lane, revision);
             return;
         }
@@ -96,7 +107,24 @@ impl Watched {
         self.memories.remove(key);
         self.versions.remove(key);
         self.groups.remove(key);
+        lock(&self.found).remove(key);
         self.trigger(self.claims.remove(key));
+    }
+
+    /// Accounts, grants or the labels of namespaces changed: the resources that may use another account now, or none any
+    /// more, are due.
+    pub(super) fn check_accounts(&self) {
+        let before: Vec<_> = lock(&self.found).iter().map(|(key, found)| (key.clone(), found.clone())).collect();
+        for (key, before) in before {
+            let Some(object) = self.objects.get(&key) else { continue };
+            if !is_same(&before, &account_of(&self.accounts, &object)) {
+                let rivals = self.index(&key, &object);
+                // What was observed before says nothing of the time in between.
+                self.cache.invalidate(&key);
+                self.queue.trigger(&key, Trigger::DependencyChanged);
+                self.trigger(rivals);
+            }
+        }
     }
 
     /// Triggers those whose standing changed.
@@ -112,15 +140,30 @@ impl Watched {
         self.versions.set_reference(key, secret_of(key, object));
         let name = managed_name(object);
         let client = client_of(object, name.as_ref());
-        let group = client.filter(|_| !object.spec.suspend).map(|client| Group {
-            account: name_of(&key.namespace, object.spec.account_ref.as_ref()),
+        let found = account_of(&self.accounts, object);
+        // A resource that may not use its account claims nothing and is not checked.
+        let account = found.as_ref().ok().cloned();
+        let group = account.as_ref().zip(client).filter(|_| !object.spec.suspend).map(|(account, client)| Group {
+            account: Arc::clone(&account.name),
             client,
             interval: self.intervals.of(object),
         });
         self.groups.set(key, group);
-        let url = self.accounts.find(object.spec.account_ref.as_ref()).map(|account| Arc::clone(&account.url)).ok();
-        let claim = url.zip(name).map(|(url, name)| claim_of(object, &url, &name));
+        if object.spec.account_ref.is_some() {
+            lock(&self.found).insert(key.clone(), found);
+        } else {
+            lock(&self.found).remove(key);
+        }
+        let claim = account.zip(name).map(|(account, name)| claim_of(object, &account.url, &name));
         self.claims.apply(key, claim)
+    }
+}
+
+fn is_same(before: &Found, now: &Found) -> bool {
+    match (before, now) {
+        (Ok(before), Ok(now)) => Arc::ptr_eq(before, now),
+        (Err(before), Err(now)) => before == now,
+        _ => false,
     }
 }
 

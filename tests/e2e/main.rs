@@ -4,8 +4,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 #![allow(clippy::missing_panics_doc, clippy::float_cmp, clippy::too_many_lines, clippy::assigning_clones)]
 
+mod accounts;
 mod api_proxy;
 mod api_server;
+mod cli;
 mod conditions;
 mod conflict;
 mod contracts;

@@ -62,6 +62,8 @@ impl World {
             .args(["--listen", "127.0.0.1:0", "--watch-namespace", &self.namespace])
             .args(["--confidence-url", &self.server.url()])
             .args(["--requests-per-second", "1000", "--min-interval", "1s"])
+            // Accounts of the cluster belong to no world: each operator would write the statuses of all.
+            .arg("--watch-accounts=false")
             .env("LOG_LEVEL", "info,confidence_operator=trace")
     }
 

@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep};
 use tower::ServiceExt;
 
 use crate::judge::{End, Judge, Known, Pace, Process, Sight, TOKEN, Update, labels};
+use crate::lifecycle;
 
 /// The client of all credentials.
 pub const CLIENT: &str = "shop";
@@ -95,6 +96,8 @@ struct Call<'a> {
     is_token: bool,
     /// The fields that it writes, if it is an update.
     mask: Option<Vec<String>>,
+    /// The attempt that it names, if it creates a credential.
+    attempt: Option<String>,
     /// Since when it may have been decided on, and what was known then.
     decided: Instant,
     known: Known,
@@ -108,13 +111,14 @@ impl<'a> Call<'a> {
         let id = request.uri().path().rsplit('/').next().unwrap().to_owned();
         let is_token = id == TOKEN;
         let mask = (request.method() == Method::PATCH).then(|| mask_of(request));
+        let attempt = lifecycle::attempt_of(request.method(), request.uri().path(), request.body());
         let mut decided = wire.judge.leaves(&wire.process, is_token);
         if let Some(mask) = &mask {
             decided = wire.judge.repeats(&wire.process, &id, mask).map_or(decided, |first| first.min(decided));
         }
         let known = wire.judge.known(&wire.process, &id, decided);
         let left = Instant::now();
-        Self { wire, id, is_token, mask, decided, known, left, is_on_its_way: false, is_over: false }
+        Self { wire, id, is_token, mask, attempt, decided, known, left, is_on_its_way: false, is_over: false }
     }
 
     fn fails(&mut self, fault: TransportFault, why: &str) -> TransportError {
@@ -129,6 +133,11 @@ impl<'a> Call<'a> {
         }
         let Wire { judge, process, .. } = self.wire;
         judge.hears(process, &self.id, end);
+        if let (Some(history), Some(attempt)) = (&judge.lifecycle, &self.attempt)
+            && (!self.is_on_its_way || matches!(end, End::Answer(200..=407 | 409..=499, _)))
+        {
+            history.add(lifecycle::Event::PostEnded { attempt: attempt.clone() });
+        }
         if self.is_token {
             judge.turns(process, |turns| turns.token_ends(Instant::now()));
         }
@@ -240,6 +249,14 @@ async fn deliver(
         let body: Value = serde_json::from_slice(request.body()).unwrap();
         judge.update(process, known, &Update { id, mask: &mask_of(&request), body: &body });
     }
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let history = judge.lifecycle.as_ref().filter(|_| !path.ends_with(TOKEN));
+    if let Some(history) = history {
+        if matches!(method, Method::POST | Method::DELETE) {
+            judge.creates_or_deletes(process, &line);
+        }
+        history.arrives(&method, &path, request.body());
+    }
     let at = Instant::now();
     let answer = router.oneshot(request.map(Body::from)).await.unwrap_or_else(|never| match never {});
     let reset = answer.extensions().get::<ConnectionReset>().is_some();
@@ -252,6 +269,10 @@ async fn deliver(
     let body = to_bytes(body, usize::MAX)
         .await
         .map_err(|error| TransportError::new(TransportFault::Broken, error.to_string()))?;
+    if let Some(history) = history.filter(|_| parts.status.is_success()) {
+        let date = parts.headers.get("date").and_then(|it| httpdate::parse_http_date(it.to_str().ok()?).ok());
+        history.is_answered(&method, &path, &body, date);
+    }
     Ok((Response::from_parts(parts, body), at))
 }
 

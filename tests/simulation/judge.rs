@@ -24,6 +24,7 @@ use self::turns::Turns;
 use self::updates::Whose;
 use crate::api::ApiServer;
 use crate::history::History;
+use crate::lifecycle;
 
 pub use self::heard::{End, Heard, TOKEN};
 pub use self::sights::Sight;
@@ -61,6 +62,8 @@ pub struct Judge {
     api: ApiServer,
     elected: bool,
     observe: ObserveMode,
+    /// Of created credentials, which other rules judge.
+    pub lifecycle: Option<lifecycle::History>,
     seen: Arc<Mutex<Seen>>,
 }
 
@@ -102,7 +105,18 @@ struct Seen {
 
 impl Judge {
     pub fn new(record: Record, api: ApiServer, elected: bool, observe: ObserveMode) -> Self {
-        Self { record, api, elected, observe, seen: Arc::default() }
+        Self { record, api, elected, observe, lifecycle: None, seen: Arc::default() }
+    }
+
+    /// Leaves to the rules of created credentials what is written, and takes down for them what happens.
+    pub fn with_lifecycle(mut self, history: &lifecycle::History) -> Self {
+        self.lifecycle = Some(history.clone());
+        self
+    }
+
+    /// A write to a created credential arrives at Confidence.
+    pub fn creates_or_deletes(&self, process: &Process, line: &str) {
+        self.holds_lease(process, self.api.holder().as_deref(), line);
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut Seen) -> T) -> T {

@@ -94,6 +94,7 @@ pub async fn run(process: Process, seed: u64, place: Place, stop: watch::Receive
     let replica = Replica {
         lease: place.elected.then(candidate),
         accounts: Accounts::of_default(Account::new(DEFAULT_ACCOUNT, URL, confidence)),
+        own_namespace: "operator".into(),
         guard: guard.clone(),
         events: events.clone(),
         operator: None,
@@ -130,7 +131,8 @@ fn client(process: Process, place: &Place) -> kube::Client {
 async fn ask(process: &Process, request: Request<kube::client::Body>, place: &Place) -> Result<Response<Body>, Lost> {
     let metadata_only = request.headers().get("accept").is_some_and(|it| it.to_str().unwrap().contains("as=Partial"));
     let secret = request.uri().path().split_once("/secrets/").map(|(_, name)| name.to_owned());
-    let Some(secret) = secret.filter(|_| !metadata_only) else { return send(process, request, place).await };
+    let is_read = !metadata_only && request.method() == http::Method::GET;
+    let Some(secret) = secret.filter(|_| is_read) else { return send(process, request, place).await };
     let mut asks = Asks { process, place, secret: &secret, found: Found::NoAnswer };
     let (parts, body) = send(process, request, place).await?.into_parts();
     let body = axum::body::to_bytes(body, usize::MAX).await?;

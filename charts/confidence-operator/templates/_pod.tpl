@@ -79,6 +79,9 @@ volumes:
 {{- if ne .Values.rbac.secrets.access "all" }}
 - --watch-secrets=false
 {{- end }}
+{{- if not .Values.accounts.enabled }}
+- --watch-accounts=false
+{{- end }}
 {{- with .Values.instanceId }}
 - --instance-id={{ . }}
 {{- end }}

@@ -1,6 +1,6 @@
 //! What only this process knows of a created credential between reconciles. Losing it costs time, never a credential.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -33,6 +33,8 @@ pub(in crate::credential) struct Remembered {
     pub(super) held: Option<(CredentialName, SecretString)>,
     /// The value that this process published, by its keyed digest.
     pub(super) published: Option<(CredentialName, Digest)>,
+    /// The names of the Secrets that this process wrote and that may still be there.
+    pub(super) secrets: BTreeSet<String>,
     /// Since when an attempt counts as unresolved, by the server's time.
     pub(super) unresolved_since: HashMap<Attempt, Timestamp>,
 }

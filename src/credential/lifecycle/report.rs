@@ -146,8 +146,8 @@ pub(super) fn stalled(reason: StallReason, object: &ConfidenceClientCredential) 
         ),
         StallReason::AccountGone => Failure::stalled(
             Reason::AccountNotFound,
-            "the account of this resource is gone, so its credential cannot be deleted; create the account again, or set \
-             deletionPolicy to Orphan to let the credential be",
+            "this resource has no account any more that it may use, so its credential cannot be deleted; create the account or \
+             its grant again, or set deletionPolicy to Orphan to let the credential be",
         ),
     }
 }

@@ -25,8 +25,8 @@ use crate::credential::outcome::{Applied, Failure};
 use crate::credential::{Calls, attempt_id};
 use crate::engine::PendingStatus;
 use crate::plan::lifecycle::{
-    ATTEMPT_LABEL, Attempt, Credential, Facts, Listing, OWNER_LABEL, OwnerLabel, Records, Resource, SecretState,
-    Secrets, Step, Surroundings, is_resolved, next_step,
+    ATTEMPT_LABEL, Attempt, Credential, Facts, Listing, OWNER_LABEL, OwnSecret, OwnerLabel, PublishedRecord, Records,
+    Resource, SecretState, Secrets, Step, Surroundings, is_resolved, next_step,
 };
 use crate::plan::{Desired, Observation, Plan, SecretKnowledge, plan};
 
@@ -261,19 +261,38 @@ impl Run<'_> {
         let read = publisher.read(&self.life.client, &spec.name, recorded.as_ref(), &*self);
         let (current, value) = read.await.map_err(|error| unreadable(&error))?;
         let mut values: HashMap<_, _> = named(&current).zip(value).into_iter().collect();
-        let mut former = None;
-        if let Some(recorded) = recorded.filter(|it| it.name != spec.name) {
-            let read = publisher.read(&self.life.client, &recorded.name, Some(&recorded), &*self).await;
-            let (state, value) = read.map_err(|error| unreadable(&error))?;
-            values.extend(named(&state).zip(value));
-            former = if let SecretState::Own(own) = state { Some(own) } else { None };
+        let former = self.read_former(&publisher, &spec.name, recorded.as_ref()).await?;
+        let name = spec.name.clone();
+        values.extend(former.iter().filter_map(|(own, value)| own.credential.clone().zip(value.clone())));
+        if former.is_none() {
+            self.memory.secrets.retain(|written| *written == name);
         }
+        let former = former.map(|(own, _)| own);
         if let (SecretState::Own(own), Some(secret)) = (&current, self.life.versions.of(self.calls.key())) {
             self.life.versions.served(self.calls.key(), &secret, Some(&own.version.resource_version));
         }
         self.secrets = Secrets { current, former, is_fresh };
         self.values = values;
         Ok(())
+    }
+
+    /// Reads the Secret of ours that has another name: the one that the status names, else one that this process wrote. A
+    /// name that is changed twice before the status is written leaves one that no status ever named.
+    async fn read_former(
+        &self,
+        publisher: &SecretPublisher<'_>,
+        current: &str,
+        recorded: Option<&PublishedRecord>,
+    ) -> Result<Option<(OwnSecret, Option<SecretString>)>, Failure> {
+        let names = recorded.map(|it| &it.name).into_iter().chain(&self.memory.secrets);
+        for name in names.filter(|name| *name != current) {
+            let read = publisher.read(&self.life.client, name, recorded, self).await;
+            let (state, value) = read.map_err(|error| unreadable(&error))?;
+            if let SecretState::Own(own) = state {
+                return Ok(Some((own, value)));
+            }
+        }
+        Ok(None)
     }
 
     /// Stores the records that are still to be stored, before something relies on them.

@@ -244,6 +244,8 @@ impl Run<'_> {
                 "the secret to publish is not at hand; it will be read again",
             ));
         };
+        // Before the write, whose answer may be lost.
+        self.memory.secrets.extend(self.object.spec.published_secret.as_ref().map(|it| it.name.clone()));
         let publisher = SecretPublisher::new(&self.object, self.instance)?;
         self.may_write()?;
         let written = publisher

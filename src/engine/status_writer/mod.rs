@@ -21,7 +21,6 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::channel::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use futures::stream::FuturesUnordered;
-use k8s_openapi::NamespaceResourceScope;
 use kube::core::object::HasStatus;
 use kube::{Client, Resource};
 use prometheus_client::metrics::counter::Counter;
@@ -50,15 +49,9 @@ pub trait Status: Clone + Default + PartialEq + Serialize + DeserializeOwned + S
 }
 
 /// A kind whose statuses can be written: kube's derive makes it one, once its status is a [`Status`].
-pub trait WithStatus:
-    Resource<DynamicType = (), Scope = NamespaceResourceScope> + HasStatus<Status: Status> + Send + Sync + 'static
-{
-}
+pub trait WithStatus: Resource<DynamicType = ()> + HasStatus<Status: Status> + Send + Sync + 'static {}
 
-impl<K> WithStatus for K where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + HasStatus<Status: Status> + Send + Sync + 'static
-{
-}
+impl<K> WithStatus for K where K: Resource<DynamicType = ()> + HasStatus<Status: Status> + Send + Sync + 'static {}
 
 /// Tells the attempts in the log apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

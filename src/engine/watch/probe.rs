@@ -2,10 +2,11 @@
 //! list.
 
 use futures::{StreamExt, stream};
+use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::ListParams;
 use kube::core::PartialObjectMeta;
-use kube::{Api, Client};
+use kube::{Api, Client, Resource};
 
 use super::error::WatchError;
 use super::reader::ANSWER_TIMEOUT;
@@ -25,7 +26,10 @@ pub struct Missing {
 }
 
 /// Which of the namespaces cannot be watched for this kind, or do not exist.
-pub async fn probe<K: Watched>(client: &Client, namespaces: &[String]) -> Vec<Missing> {
+pub async fn probe<K>(client: &Client, namespaces: &[String]) -> Vec<Missing>
+where
+    K: Watched + Resource<Scope = NamespaceResourceScope>,
+{
     let asked = Scope::all(namespaces).into_iter().map(|scope| async move {
         let why = tokio::time::timeout(ANSWER_TIMEOUT, probe_scope::<K>(client, &scope)).await;
         let why = why.unwrap_or_else(|_| Some(WatchError::TimedOut.to_string()))?;
@@ -34,7 +38,10 @@ pub async fn probe<K: Watched>(client: &Client, namespaces: &[String]) -> Vec<Mi
     stream::iter(asked).buffered(CONCURRENCY).filter_map(std::future::ready).collect().await
 }
 
-async fn probe_scope<K: Watched>(client: &Client, scope: &Scope) -> Option<String> {
+async fn probe_scope<K>(client: &Client, scope: &Scope) -> Option<String>
+where
+    K: Watched + Resource<Scope = NamespaceResourceScope>,
+{
     let namespace = scope.namespace();
     let api: Api<PartialObjectMeta<K>> = match namespace {
         Some(namespace) => Api::namespaced(client.clone(), namespace),

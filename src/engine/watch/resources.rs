@@ -5,7 +5,6 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use futures::{Stream, StreamExt, stream};
-use k8s_openapi::NamespaceResourceScope;
 use kube::runtime::reflector::Store;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::watcher::Event;
@@ -19,9 +18,7 @@ use super::scope::{Scope, ScopeEvent, scope_events};
 use crate::engine::key::Key;
 
 /// A kind that can be watched.
-pub trait Watched:
-    Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + Send + Sync + 'static
-{
+pub trait Watched: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static {
     /// The form in which it is decoded: with the fields that are used, so that nothing else takes memory. `Self` where
     /// all of them are.
     type Wire: DeserializeOwned + Into<Self> + Send + 'static;
@@ -74,7 +71,8 @@ pub enum WatchEvent<K> {
     },
 }
 
-/// Watches the objects of a kind in these namespaces, or in all where none is named, and keeps the store. The store counts
+/// Watches the objects of a kind in these namespaces, or in all where none is named, and keeps the store. A kind without
+/// namespaces is watched where none is named. The store counts
 /// as ready from the beginning: what it has to hold before work can begin, [`WatchEvent::Ready`] tells.
 pub fn resources<K: Watched>(
     client: &Client,

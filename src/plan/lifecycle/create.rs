@@ -110,7 +110,11 @@ pub(super) fn settle(facts: &Facts<'_>, now: Timestamp) -> Option<Step> {
     if is_settled || is_older || facts.is_superseded(name) || facts.is_gone(name) {
         return None;
     }
-    let View::Exists(credential) = facts.view(name) else { return Some(Step::wait(WaitReason::GetFailed)) };
+    let credential = match facts.view(name) {
+        View::Exists(credential) => credential,
+        View::Unknown => return Some(Step::get(name, GetPurpose::VerifyCreated)),
+        View::Failed | View::Gone => return Some(Step::wait(WaitReason::GetFailed)),
+    };
     let is_verified = facts.answer(name).is_some();
     let is_sure = created.holds_secret && (is_verified || !attempt::may_be_deleted_by_others(facts, created.posted));
     let is_returned = evidence::is_returned(facts, name);

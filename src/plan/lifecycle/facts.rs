@@ -86,9 +86,9 @@ pub struct Rotation {
 pub struct Secrets {
     /// The one that the spec names.
     pub current: SecretState,
-    /// Another one that carries our owner annotation: the one that the status names, else the one that this process wrote
-    /// last, else one that a watch shows. Without the second, a name that is changed between the POST and the status hides
-    /// the Secret that was just written.
+    /// Another one that carries our owner annotation: the one that the status names, else one that this process wrote and
+    /// did not delete, else one that a watch shows. Without the second, a name that is changed between the POST and the
+    /// status hides the Secret that was just written.
     pub former: Option<OwnSecret>,
     /// Whether both were read from the API server after the newest entry of [`Memory::fetched`].
     pub is_fresh: bool,

@@ -35,11 +35,18 @@ impl<'a> Facts<'a> {
             Some(Answer::NotFound) => View::Gone,
             Some(Answer::Failed) => View::Failed,
             None => {
-                let created = self.memory.created.as_ref().map(|created| &created.credential);
-                let mut known = created.into_iter().chain(self.listed());
+                let mut known = self.created().into_iter().chain(self.listed());
                 known.find(|credential| credential.name == *name).map_or(View::Unknown, View::Exists)
             }
         }
+    }
+
+    /// What the answer to our last POST showed. Where a LIST that began later misses it, somebody may have deleted it since, so
+    /// that a GET has to tell.
+    fn created(&self) -> Option<&'a Credential> {
+        let created = self.memory.created.as_ref()?;
+        let is_newest = !matches!(self.listing, Listing::Complete { began, .. } if *began > created.posted);
+        is_newest.then_some(&created.credential)
     }
 
     /// What a GET of this reconcile answered.

@@ -4,6 +4,7 @@ use axum::body::Body;
 use http::{Method, Response};
 use serde_json::{Value, json};
 
+use super::apply::apply;
 use super::store::{Kind, Store, merge};
 use super::{Asked, Lost, Write};
 
@@ -15,6 +16,9 @@ pub fn answer(store: &mut Store, asked: &Asked, on_write: impl Fn(Write<'_>)) ->
         (&Method::POST, None) => create(store, asked, on_write),
         (&Method::PUT, Some(name)) if asked.is_status => update_status(store, asked, name, on_write),
         (&Method::PUT, Some(name)) => update(store, asked, name, on_write),
+        (&Method::PATCH, Some(name)) if asked.is_apply => apply_secret(store, asked, name, on_write),
+        (&Method::PATCH, Some(name)) => patch_metadata(store, asked, name, on_write),
+        (&Method::DELETE, Some(name)) => delete(store, asked, name, on_write),
         (method, _) => panic!("the operator asked for {method} of {:?}", asked.kind),
     };
     let (code, body) = match answer {
@@ -38,10 +42,10 @@ pub fn seen(object: &Value, metadata_only: bool) -> Value {
     object.clone()
 }
 
-type Answer = Result<Value, (u16, &'static str)>;
+pub type Answer = Result<Value, (u16, &'static str)>;
 
 const NOT_FOUND: (u16, &str) = (404, "NotFound");
-const CONFLICT: (u16, &str) = (409, "Conflict");
+pub const CONFLICT: (u16, &str) = (409, "Conflict");
 
 fn list(store: &Store, asked: &Asked) -> Value {
     let (api_version, kind) = asked.kind.names();
@@ -99,4 +103,50 @@ fn write(store: &mut Store, asked: &Asked, name: &str, object: Value, on_write: 
     let before = store.get(asked.kind, name).unwrap_or(&Value::Null);
     on_write(Write { kind: asked.kind, name, before, after: &object, holder: store.holder() });
     store.replace(asked.kind, name, object)
+}
+
+fn apply_secret(store: &mut Store, asked: &Asked, name: &str, on_write: impl Fn(Write<'_>)) -> Answer {
+    assert!(asked.kind == Kind::Secret && asked.body["metadata"]["name"] == name, "only Secrets are applied");
+    let manager = asked.manager.as_deref().expect("an apply names its manager");
+    let live = store.get(asked.kind, name);
+    let object = apply(live, store.new_object(asked.kind, name), &asked.body, manager, asked.is_forced)?;
+    if live == Some(&object) {
+        return Ok(object);
+    }
+    Ok(write(store, asked, name, object, on_write))
+}
+
+/// A merge patch of the metadata alone. As with the real one, uid and resourceVersion are preconditions, an object that is
+/// being deleted takes no new finalizer, and goes with its last one.
+fn patch_metadata(store: &mut Store, asked: &Asked, name: &str, on_write: impl Fn(Write<'_>)) -> Answer {
+    let old = store.get(asked.kind, name).ok_or(NOT_FOUND)?;
+    let patch = asked.body["metadata"].as_object().expect("only metadata is patched");
+    assert!(asked.body.as_object().unwrap().len() == 1, "only metadata is patched: {}", asked.body);
+    let differs = |field: &str| patch.get(field).is_some_and(|it| *it != old["metadata"][field]);
+    if differs("uid") || differs("resourceVersion") {
+        return Err(CONFLICT);
+    }
+    let mut object = old.clone();
+    merge(&mut object, &asked.body);
+    let finalizers = |object: &Value| object["metadata"]["finalizers"].as_array().cloned().unwrap_or_default();
+    let before = finalizers(old);
+    if !old["metadata"]["deletionTimestamp"].is_null() && finalizers(&object).iter().any(|it| !before.contains(it)) {
+        return Err((422, "Invalid"));
+    }
+    if object == *old {
+        return Ok(object);
+    }
+    Ok(write(store, asked, name, object, on_write))
+}
+
+fn delete(store: &mut Store, asked: &Asked, name: &str, on_write: impl Fn(Write<'_>)) -> Answer {
+    let old = store.get(asked.kind, name).ok_or(NOT_FOUND)?;
+    let precondition = |field: &str| asked.body["preconditions"].get(field);
+    let differs = |field: &str| precondition(field).is_some_and(|it| *it != old["metadata"][field]);
+    if differs("uid") || differs("resourceVersion") {
+        return Err(CONFLICT);
+    }
+    on_write(Write { kind: asked.kind, name, before: old, after: &Value::Null, holder: store.holder() });
+    store.delete(asked.kind, name);
+    Ok(json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}))
 }

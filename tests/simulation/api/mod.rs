@@ -4,6 +4,7 @@
 //! version, and fails when it is told to. What a real one does beyond that, the end-to-end tests see.
 
 mod answer;
+mod apply;
 mod store;
 mod trouble;
 mod watch;
@@ -15,7 +16,8 @@ use http::{Method, Request, Response};
 use serde_json::Value;
 
 pub use self::answer::failure;
-pub use self::store::{Kind, Store};
+pub use self::apply::owned_update;
+pub use self::store::{Kind, Store, merge};
 pub use self::trouble::{Fate, Trouble};
 pub use self::watch::READ_TIMEOUT;
 
@@ -73,7 +75,7 @@ impl ApiServer {
     ) -> Result<Response<Body>, Lost> {
         let (parts, body) = request.into_parts();
         let body = to_bytes(Body::new(body), usize::MAX).await.unwrap();
-        let asked = Asked::new(&parts.method, &parts.uri, parts.headers.get("accept"), &body);
+        let asked = Asked::new(&parts, &body);
         if asked.watches {
             return Ok(watch::answer(self, &asked, trouble));
         }
@@ -89,6 +91,10 @@ struct Asked {
     name: Option<String>,
     is_status: bool,
     is_dry_run: bool,
+    /// Whether it is a server-side apply, by whom, and whether what others own is taken from them.
+    is_apply: bool,
+    is_forced: bool,
+    manager: Option<String>,
     watches: bool,
     metadata_only: bool,
     version: Option<u64>,
@@ -97,11 +103,13 @@ struct Asked {
 }
 
 impl Asked {
-    fn new(method: &Method, uri: &http::Uri, accept: Option<&http::HeaderValue>, body: &[u8]) -> Self {
+    fn new(parts: &http::request::Parts, body: &[u8]) -> Self {
+        let http::request::Parts { method, uri, headers, .. } = parts;
+        let header = |name: &str| headers.get(name).map_or("", |it| it.to_str().unwrap());
         let mut path: Vec<&str> = uri.path().trim_matches('/').split('/').collect();
         // `api/v1/…` or `apis/<group>/<version>/…`, then `namespaces/<namespace>/…` or not: there is one namespace here.
         path.drain(..if path[0] == "api" { 2 } else { 3 });
-        if path[0] == "namespaces" {
+        if path[0] == "namespaces" && path.len() > 2 {
             path.drain(..2);
         }
         let query = uri.query().unwrap_or_default();
@@ -116,7 +124,10 @@ impl Asked {
             is_status: path.get(2) == Some(&"status"),
             is_dry_run: parameter("dryRun").as_deref() == Some("All"),
             watches: parameter("watch").is_some_and(|it| it == "true" || it == "1"),
-            metadata_only: accept.is_some_and(|it| it.to_str().unwrap().contains("as=PartialObjectMetadata")),
+            is_apply: header("content-type").starts_with("application/apply-patch"),
+            is_forced: parameter("force").as_deref() == Some("true"),
+            manager: parameter("fieldManager"),
+            metadata_only: header("accept").contains("as=PartialObjectMetadata"),
             version: parameter("resourceVersion").and_then(|it| it.parse().ok()),
             timeout: parameter("timeoutSeconds").and_then(|it| it.parse().ok()),
             body: if body.is_empty() { Value::Null } else { serde_json::from_slice(body).unwrap() },

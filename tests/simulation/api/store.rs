@@ -14,6 +14,8 @@ pub enum Kind {
     Secret,
     Lease,
     Event,
+    Namespace,
+    Definition,
 }
 
 impl Kind {
@@ -23,6 +25,8 @@ impl Kind {
             "secrets" => Self::Secret,
             "leases" => Self::Lease,
             "events" => Self::Event,
+            "namespaces" => Self::Namespace,
+            "customresourcedefinitions" => Self::Definition,
             other => panic!("the operator asked for {other}"),
         }
     }
@@ -34,6 +38,8 @@ impl Kind {
             Self::Secret => ("v1", "Secret"),
             Self::Lease => ("coordination.k8s.io/v1", "Lease"),
             Self::Event => ("events.k8s.io/v1", "Event"),
+            Self::Namespace => ("v1", "Namespace"),
+            Self::Definition => ("apiextensions.k8s.io/v1", "CustomResourceDefinition"),
         }
     }
 }
@@ -124,10 +130,15 @@ impl Store {
         self.replace(kind, name, object);
     }
 
-    /// Puts an object in the place of the one that is there, as it is. One that is the same is no change.
+    /// Puts an object in the place of the one that is there, as it is. One that is the same is no change; one that is being
+    /// deleted goes with its last finalizer.
     pub fn replace(&mut self, kind: Kind, name: &str, mut object: Value) -> Value {
         let old = self.get(kind, name);
         if old == Some(&object) {
+            return object;
+        }
+        if !object["metadata"]["deletionTimestamp"].is_null() && !has_finalizer(&object) {
+            self.remove(kind, name);
             return object;
         }
         let what = if old.is_some() { "MODIFIED" } else { "ADDED" };
@@ -138,7 +149,20 @@ impl Store {
         object
     }
 
+    /// Deletes an object. One with finalizers is marked, which the real server counts in the generation too.
     pub fn delete(&mut self, kind: Kind, name: &str) {
+        let Some(mut object) = self.get(kind, name).cloned() else { return };
+        if !has_finalizer(&object) {
+            self.remove(kind, name);
+        } else if object["metadata"]["deletionTimestamp"].is_null() {
+            let generation = object["metadata"]["generation"].as_i64().unwrap_or(0) + 1;
+            object["metadata"]["generation"] = json!(generation);
+            object["metadata"]["deletionTimestamp"] = json!("2023-11-15T00:00:00Z");
+            self.replace(kind, name, object);
+        }
+    }
+
+    fn remove(&mut self, kind: Kind, name: &str) {
         if let Some(mut object) = self.objects.remove(&(kind, name.to_owned())) {
             self.version += 1;
             object["metadata"]["resourceVersion"] = json!(self.version.to_string());
@@ -153,4 +177,8 @@ impl Store {
         json!({"apiVersion": api_version, "kind": kind, "metadata": {
             "name": name, "namespace": NAMESPACE, "uid": format!("uid-{}", self.version + 1), "creationTimestamp": created}})
     }
+}
+
+fn has_finalizer(object: &Value) -> bool {
+    object["metadata"]["finalizers"].as_array().is_some_and(|all| !all.is_empty())
 }

@@ -24,7 +24,7 @@ struct Watch {
 }
 
 pub fn answer(api: &ApiServer, asked: &Asked, trouble: &Trouble) -> Response<Body> {
-    let asked = Asked { method: asked.method.clone(), name: None, body: Value::Null, ..*asked };
+    let asked = Asked { method: asked.method.clone(), name: None, manager: None, body: Value::Null, ..*asked };
     let from = asked.version.unwrap_or(0);
     let end = Instant::now() + Duration::from_secs(asked.timeout.unwrap_or(60));
     let watch = Watch { api: api.clone(), trouble: trouble.clone(), asked, from, end };

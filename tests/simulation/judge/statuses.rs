@@ -40,6 +40,13 @@ impl Judge {
         if write.kind == Kind::Event && write.after["reason"] != "LeaderElection" {
             self.holds_lease(process, write.holder.as_deref(), &format!("the event {}", write.name));
         }
+        if let Some(history) = &self.lifecycle {
+            if matches!(write.kind, Kind::Resource | Kind::Secret) {
+                self.holds_lease(process, write.holder.as_deref(), &format!("a write of {}", write.name));
+            }
+            history.write(write);
+            return;
+        }
         if write.kind != Kind::Resource {
             return;
         }

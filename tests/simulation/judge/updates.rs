@@ -57,6 +57,9 @@ impl Judge {
     pub fn update(&self, process: &Process, known: &Known, update: &Update<'_>) {
         let id = update.id;
         self.holds_lease(process, self.api.holder().as_deref(), &format!("the update of {id}"));
+        if self.lifecycle.is_some() {
+            return;
+        }
         let wrong = |what: String| self.record.wrong(format_args!("{process}: the update of {id} {what}"));
         let said = said(update.body);
         let differs = |field: &str| known.sights.iter().any(|sight| found(&sight.credential, field) != said(field));

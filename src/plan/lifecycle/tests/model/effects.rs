@@ -138,13 +138,11 @@ impl Replica {
 
     fn publish(&mut self, world: &mut World, publication: &Publication) -> bool {
         let value = match publication.source {
-            ValueSource::Held => self.published.get(&publication.credential),
-            ValueSource::Returned => self.returned.get(&publication.credential),
-            ValueSource::Published => {
-                self.secrets.values().find(|it| it.credential == publication.credential).map(|it| &it.value)
-            }
+            ValueSource::Held => self.published.get(&publication.credential).copied(),
+            ValueSource::Returned => self.returned.get(&publication.credential).copied(),
+            ValueSource::Published => self.published_value(world),
         };
-        let value = *value.expect("a value that is known");
+        let value = value.expect("a value that is known");
         let name = self.resource.as_ref().unwrap().0.secret_name.clone();
         let over = world.secrets.get(&name).map(version_of);
         if over != publication.over || world.strikes(10) {
@@ -162,7 +160,7 @@ impl Replica {
             value,
             is_ours: true,
         };
-        self.last_secret = Some(name.clone());
+        self.written.insert(name.clone());
         world.secrets.insert(name, secret);
         if world.strikes(8) {
             return false;
@@ -229,7 +227,11 @@ impl Replica {
         self.write(world, |resource, _| resource.has_finalizer = false);
         let is_written = world.resource.as_ref().is_some_and(|resource| !resource.has_finalizer);
         if is_end && is_written {
-            world.judge_end(reason);
+            let listed = match self.listing {
+                Some(Listing::Complete { began, .. }) => Some(began),
+                _ => None,
+            };
+            world.judge_end(reason, listed);
             world.resource = None;
         }
         false
@@ -238,6 +240,7 @@ impl Replica {
     fn delete_secret(&mut self, world: &mut World, name: &str, version: &SecretVersion) -> bool {
         if world.secrets.get(name).map(version_of).as_ref() == Some(version) {
             world.secrets.remove(name);
+            self.written.remove(name);
         }
         self.secrets.clone_from(&world.secrets);
         true

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::super::*;
-use super::world::{REPORT_DELAY, SecretObject, Stored, TIMEOUT, World};
+use super::world::{LATE, REPORT_DELAY, SecretObject, Stored, World};
 use crate::confidence::name::CredentialName;
 
 impl World {
@@ -21,8 +21,7 @@ impl World {
     pub(super) fn judge_post(&self, attempt: Attempt, reason: CreateReason, replaces: Option<&CredentialName>) {
         self.require(self.stored_attempts.contains(&attempt), "1: a POST without an attempt that was stored");
         self.require(self.posts.iter().all(|post| post.attempt != attempt), "1: two POSTs of one attempt");
-        let wait = outcome_wait(Surroundings { request_timeout: TIMEOUT, ..super::super::surroundings() });
-        let is_outstanding = |sent| later(sent, wait.saturating_sub(TIMEOUT * 2)) > self.now;
+        let is_outstanding = |sent| later(sent, LATE) > self.now;
         let outstanding = self.posts.iter().any(|post| post.lands.is_some() && is_outstanding(post.sent));
         self.require(!outstanding || self.lost_records, "1: two POSTs outstanding");
         if matches!(reason, CreateReason::SecretLost | CreateReason::CredentialGone) {
@@ -71,9 +70,14 @@ impl World {
     }
 
     /// Invariant 8.
-    pub(super) fn judge_end(&self, reason: Option<ReleaseReason>) {
+    ///
+    /// A POST that lands after the operator gave it up, and after its last LIST began, is beyond what it can know: as if it
+    /// landed after the end.
+    pub(super) fn judge_end(&self, reason: Option<ReleaseReason>, listed: Option<Duration>) {
         let may_stay = reason.is_some() || self.lost_records || self.posts.iter().any(|post| post.lands.is_some());
-        self.require(may_stay || self.known().is_empty(), "8: the finalizer went before the credential");
+        let mut left = self.known();
+        left.retain(|stored| stored.landed_late.is_none() || listed.is_none() || stored.landed_late <= listed);
+        self.require(may_stay || left.is_empty(), "8: the finalizer went before the credential");
         let may_keep_secret = reason.is_some() || self.was_touched;
         self.require(
             may_keep_secret || self.secrets_in_reach().next().is_none(),

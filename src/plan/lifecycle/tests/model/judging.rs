@@ -101,9 +101,9 @@ fn judge_of_states_sees_loss_and_excess() {
 /// Invariant 8: the credential and the Secret go before the finalizer.
 #[test]
 fn judge_of_ends_asks_for_nothing_left() {
-    let end = |world: &mut World| world.judge_end(None);
+    let end = |world: &mut World| world.judge_end(None, Some(world.clock));
     let mut world = published();
-    assert!(is_accepted(&mut world, |world| world.judge_end(Some(ReleaseReason::Kept))));
+    assert!(is_accepted(&mut world, |world| world.judge_end(Some(ReleaseReason::Kept), None)));
     assert!(!is_accepted(&mut world, end));
     world.live.clear();
     assert!(!is_accepted(&mut world, end), "a Secret is left");
@@ -111,6 +111,9 @@ fn judge_of_ends_asks_for_nothing_left() {
     assert!(is_accepted(&mut world, end));
     world.live.insert(name(1), published().live.into_values().next().unwrap());
     assert!(!is_accepted(&mut world, end), "a credential is left");
+    let landed_late = Some(world.clock + std::time::Duration::from_secs(1));
+    world.live.values_mut().for_each(|stored| stored.landed_late = landed_late);
+    assert!(is_accepted(&mut world, end), "it landed after the LIST");
 }
 
 /// Invariant 3: the operator deletes what it created, when nobody uses it.

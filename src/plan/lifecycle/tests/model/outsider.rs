@@ -86,7 +86,14 @@ impl World {
         };
         self.live.insert(
             name(id),
-            Stored { credential, secret: 2000 + id, last_use: None, is_operators: false, was_relabelled: false },
+            Stored {
+                credential,
+                secret: 2000 + id,
+                last_use: None,
+                is_operators: false,
+                landed_late: None,
+                was_relabelled: false,
+            },
         );
     }
 

@@ -1,6 +1,6 @@
 //! A replica: gathers facts, carries out one step, and may crash or lose the answer at any point.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::super::super::*;
@@ -17,8 +17,8 @@ pub(super) struct Replica {
     pub(super) resource: Option<(Resource, u64, Option<StallReason>)>,
     pub(super) secrets: BTreeMap<String, SecretObject>,
     pub(super) is_fresh: bool,
-    /// The name of the Secret that this process wrote last.
-    pub(super) last_secret: Option<String>,
+    /// The names of the Secrets that this process wrote and did not delete.
+    pub(super) written: BTreeSet<String>,
     /// Values by credential: what this process published, and what the server returned to it.
     pub(super) published: BTreeMap<CredentialName, u64>,
     pub(super) returned: BTreeMap<CredentialName, u64>,
@@ -89,11 +89,19 @@ impl Replica {
         step
     }
 
-    /// The other Secret that a replica sees: of the status, else the one that it wrote last, else one that a watch shows.
+    /// The value in the Secret that says which credential is current: that of the spec, else the former one.
+    pub(super) fn published_value(&self, world: &World) -> Option<u64> {
+        let (resource, ..) = self.resource.as_ref()?;
+        let asked_for = self.secrets.get(&resource.secret_name);
+        let former = || self.secrets.get(self.former(world, resource)?);
+        asked_for.or_else(former).map(|secret| secret.value)
+    }
+
+    /// The other Secret that a replica sees: of the status, else one that it wrote, else one that a watch shows.
     fn former(&self, world: &World, resource: &Resource) -> Option<&String> {
         let recorded = resource.records.published.as_ref().map(|it| &it.name);
         let shown = self.secrets.keys().filter(|_| world.shows_all_secrets);
-        let mut names = recorded.into_iter().chain(&self.last_secret).chain(shown);
+        let mut names = recorded.into_iter().chain(&self.written).chain(shown);
         let (name, _) = names
             .find_map(|name| self.secrets.get_key_value(name).filter(|(name, _)| **name != resource.secret_name))?;
         Some(name)

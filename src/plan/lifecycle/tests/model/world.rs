@@ -11,6 +11,8 @@ use crate::confidence::name::CredentialName;
 
 pub(super) const CLIENT: &str = "c";
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
+/// After how long the operator may have given up a POST: what it waits for, from the POST and not from the annotation.
+pub(super) const LATE: Duration = Duration::from_mins(1);
 /// How late the server reports a use.
 pub(super) const REPORT_DELAY: Duration = Duration::from_mins(2);
 
@@ -29,6 +31,8 @@ pub(super) struct Stored {
     pub(super) last_use: Option<Timestamp>,
     /// Whether a POST of the operator made it.
     pub(super) is_operators: bool,
+    /// When it landed, by the clock, if that was after the operator may have given up its POST.
+    pub(super) landed_late: Option<Duration>,
     /// Whether an outsider took its labels off and the operator put them back.
     pub(super) was_relabelled: bool,
 }
@@ -198,6 +202,7 @@ impl World {
     pub(super) fn land(&mut self, attempt: Attempt) -> CredentialName {
         let post = self.posts.iter_mut().find(|post| post.attempt == attempt).unwrap();
         post.lands = None;
+        let is_late = later(post.sent, LATE) < self.now;
         let owner = super::super::resource().owner;
         let id = self.fresh_number();
         let credential = Credential {
@@ -209,8 +214,14 @@ impl World {
             last_seen_time: None,
             is_in_sync: true,
         };
-        let stored =
-            Stored { credential, secret: 1000 + id, last_use: None, is_operators: true, was_relabelled: false };
+        let stored = Stored {
+            credential,
+            secret: 1000 + id,
+            last_use: None,
+            is_operators: true,
+            landed_late: is_late.then_some(self.clock),
+            was_relabelled: false,
+        };
         self.live.insert(name(id), stored);
         name(id)
     }

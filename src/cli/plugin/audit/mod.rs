@@ -1,0 +1,119 @@
+//! `audit`: credentials that nobody looks after, and the command that mends each. It mends nothing itself.
+
+// The docs of the flags are their --help: text for a terminal, without the marks of Markdown.
+#![allow(clippy::doc_markdown)]
+
+mod finding;
+
+use std::time::Duration;
+
+use clap::Args;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::Api;
+
+use self::finding::{Finding, Inputs, Kind};
+use super::account::{connect, list_clients, list_credentials};
+use super::cluster::Cluster;
+use super::plan::list_resources;
+use super::{ClusterFlags, CommandError, OutputFormat, output};
+use crate::api::durations;
+use crate::cli::account_flags::AccountFlags;
+use crate::confidence::Confidence;
+use crate::confidence::wire::ClientCredential;
+
+/// The exit codes, below the flags.
+pub(super) const HELP: &str = "The resources of all namespaces are read, because any of them may manage a credential.\n\n\
+                               Exit code: 0, 1 where a kind of --fail-on was found, 2 something could not be read.";
+
+/// The flags of `audit`.
+#[derive(Clone, Debug, Args)]
+pub struct AuditFlags {
+    /// The credentials of this client alone: clients/ID, or the id; may be repeated [default: all clients]
+    #[arg(long = "client", value_name = "CLIENT")]
+    pub clients: Vec<String>,
+    /// Exit with 1 where one of these kinds is found
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "KIND")]
+    pub fail_on: Vec<Kind>,
+    /// After how long without a use a credential is stale
+    #[arg(long, default_value = "2160h", value_parser = durations::parse, value_name = "DURATION")]
+    pub stale_after: Duration,
+    /// After how long since its creation a credential without any use is never-seen
+    #[arg(long, default_value = "168h", value_parser = durations::parse, value_name = "DURATION")]
+    pub never_seen_after: Duration,
+    /// What tells the credentials of this installation from those of another [default: the uid of the namespace kube-system]
+    #[arg(long, env = "INSTANCE_ID", value_name = "ID")]
+    pub instance_id: Option<String>,
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output: OutputFormat,
+    /// Which cluster.
+    #[command(flatten, next_help_heading = "Cluster")]
+    pub cluster: ClusterFlags,
+    /// Which account.
+    #[command(flatten, next_help_heading = "Account")]
+    pub account: AccountFlags,
+}
+
+/// Runs the command to its exit code.
+pub(super) async fn run(flags: &AuditFlags) -> Result<u8, CommandError> {
+    let confidence = connect(&flags.account)?;
+    let cluster = flags.cluster.connect().await?;
+    let resources = list_resources(&cluster.all_resources()).await?;
+    let instance = instance(flags, &cluster).await?;
+    let (credentials, unreadable) = credentials(flags, &confidence).await?;
+    let inputs = Inputs {
+        resources: &resources,
+        instance: &instance,
+        now: Timestamp::now(),
+        stale_after: flags.stale_after,
+        never_seen_after: flags.never_seen_after,
+    };
+    let findings = finding::findings(&credentials, &inputs);
+    output::print(&match flags.output {
+        OutputFormat::Text => finding::text(&findings, credentials.len()),
+        OutputFormat::Json => output::json(&findings)?,
+    })?;
+    if unreadable > 0 {
+        output::tell(&format!("{unreadable} entries of the lists could not be read"));
+        return Ok(2);
+    }
+    Ok(exit_code(&findings, &flags.fail_on))
+}
+
+fn exit_code(findings: &[Finding], fail_on: &[Kind]) -> u8 {
+    u8::from(findings.iter().any(|finding| fail_on.contains(&finding.kind)))
+}
+
+async fn credentials(
+    flags: &AuditFlags,
+    confidence: &Confidence,
+) -> Result<(Vec<ClientCredential>, usize), CommandError> {
+    let (mut credentials, mut unreadable) = (Vec::new(), 0);
+    let mut clients: Vec<_> = flags.clients.iter().map(|it| it.trim_start_matches("clients/").to_owned()).collect();
+    if clients.is_empty() {
+        let listed = list_clients(confidence).await;
+        let listed =
+            listed.map_err(|error| CommandError::new(format!("listing the clients: {error}; or give --client")))?;
+        unreadable += listed.unreadable;
+        clients.extend(listed.entries.into_iter().map(|client| client.id));
+    }
+    for client in clients {
+        let listed = list_credentials(confidence, &client).await;
+        let listed = listed.map_err(|error| CommandError::new(format!("clients/{client}: {error}")))?;
+        unreadable += listed.unreadable;
+        credentials.extend(listed.entries);
+    }
+    Ok((credentials, unreadable))
+}
+
+/// The id of this installation, as the operator takes it.
+async fn instance(flags: &AuditFlags, cluster: &Cluster) -> Result<String, CommandError> {
+    if let Some(id) = &flags.instance_id {
+        return Ok(id.clone());
+    }
+    let namespace = Api::<Namespace>::all(cluster.client.clone()).get_metadata("kube-system").await;
+    let namespace =
+        namespace.map_err(|error| CommandError::kube("the id of this installation (or give --instance-id)", &error))?;
+    Ok(namespace.metadata.uid.unwrap_or_default())
+}
