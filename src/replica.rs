@@ -7,11 +7,10 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Client;
-use kube::runtime::reflector::store::{Store, Writer};
 use tokio::sync::watch;
 
 use crate::account::{AccountController, AccountSecrets, Accounts};
-use crate::api::{ConfidenceClientCredential, ConfidenceClientCredentialStatus};
+use crate::api::ConfidenceClientCredentialStatus;
 use crate::confidence::WriteGuard;
 use crate::credential::{self, Parts, Settings, Stopped};
 use crate::engine::FIELD_MANAGER;
@@ -60,8 +59,6 @@ pub struct Replica {
     pub progress: Progress,
     /// Whether it could do the work.
     pub readiness: Readiness,
-    /// Where the resources are kept.
-    pub store: (Store<ConfidenceClientCredential>, Writer<ConfidenceClientCredential>),
 }
 
 impl Replica {
@@ -97,7 +94,6 @@ impl Replica {
             metrics: self.metrics,
             progress: self.progress,
             readiness: self.readiness,
-            store: self.store,
         };
         let work = Box::pin(credential::run(parts, self.settings, stop));
         let is_clean = work_while_leading(work, lease.as_mut()).await;

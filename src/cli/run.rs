@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ObjectReference;
-use kube::runtime::reflector;
 use kube::{Client, Config};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
@@ -89,12 +88,7 @@ async fn run(flags: RunFlags, account: Option<AccountSettings>, transport: HttpT
         http_server::bind(flags.listen).await.map_err(|error| format!("--listen {}: {error}", flags.listen))?;
     let (progress, readiness) = (Progress::default(), Readiness::default());
     readiness.require(RESOURCES.0, RESOURCES.1);
-    let store = reflector::store();
-    let endpoints = Endpoints {
-        scrape: scrape(registry, metrics.clone(), store.0.clone()),
-        progress: progress.clone(),
-        readiness: readiness.clone(),
-    };
+    let endpoints = Endpoints { scrape: scrape(registry), progress: progress.clone(), readiness: readiness.clone() };
     let serving = spawn_endpoints(listener, endpoints)?;
     let stop = until_signal()?;
     let events = EventRecorder::new(client.clone(), REPORTER, instance(), metrics.failures(Operation::WriteEvent));
@@ -110,7 +104,6 @@ async fn run(flags: RunFlags, account: Option<AccountSettings>, transport: HttpT
         metrics,
         progress,
         readiness,
-        store,
     };
     let cleanly = replica.run(stop).await;
     serving.abort();
@@ -143,13 +136,8 @@ fn default_account(
     Ok(Account::new(DEFAULT_ACCOUNT, &url, confidence.map_err(|error| error.to_string())?))
 }
 
-fn scrape(
-    registry: Registry,
-    metrics: ControllerMetrics,
-    store: reflector::Store<crate::api::ConfidenceClientCredential>,
-) -> http_server::Scrape {
+fn scrape(registry: Registry) -> http_server::Scrape {
     Arc::new(move || {
-        metrics.count_resources(&store);
         let mut text = String::new();
         encode(&mut text, &registry)?;
         Ok(text)

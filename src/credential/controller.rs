@@ -7,8 +7,8 @@ use futures::{StreamExt, stream};
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Client;
 use kube::runtime::controller::{Config, Controller as Executor};
-use kube::runtime::reflector::Store;
-use kube::runtime::reflector::store::Writer;
+use kube::runtime::reflector;
+use kube::runtime::reflector::store::{Store, Writer};
 use tokio::sync::watch;
 
 use super::client_secret::SecretReader;
@@ -21,21 +21,17 @@ use super::observe::{ObserveMode, Observer};
 use super::resync::{Checker, Distrust, Resync};
 use super::secret_watch::SecretWatch;
 use super::startup::Startup;
-use super::watched::{CredentialClaims, Watched};
-use super::{Intervals, Objects, Reconciler, Statuses, accounts};
+use super::watched::{CredentialClaims, Watched, is_claimed};
+use super::{Intervals, Objects, Reconciler, Statuses, accounts, watch_log};
 use crate::account::{AccountController, Accounts};
-use crate::api::{ConfidenceClientCredential, OWN_LABEL_PREFIX};
-use crate::confidence::wire::ClientCredential;
+use crate::api::ConfidenceClientCredential;
 use crate::engine::health::{Progress, Readiness};
-use crate::engine::{EventRecorder, LeaseGuard, SecretVersions, StatusWriter, WatchEvent, WorkQueue, work_queue};
-use crate::metrics::{ControllerMetrics, Operation};
+use crate::engine::{EventRecorder, LeaseGuard, SecretVersions, StatusWriter, WorkQueue, work_queue};
+use crate::metrics::ControllerMetrics;
 
 /// Reconciles of an account that run at the same time. Each spends its time waiting for a permit or for an answer, so many cost
-/// little; but each has a connection and its buffers.
-const SLOTS: usize = 64;
-
-/// Of these, those that nobody waits for: an edit always finds a slot.
-const BACKGROUND_SLOTS: usize = 48;
+/// little; but each has a connection and its buffers. Those that nobody waits for have fewer, so an edit always finds a slot.
+const SLOTS: work_queue::Settings = work_queue::Settings { slots: 64, background_slots: 48 };
 
 /// How long the resources wait for the accounts that they name: an account that is slow must not keep the others.
 const ACCOUNTS_LISTED_WITHIN: Duration = Duration::from_secs(5);
@@ -84,8 +80,6 @@ pub struct Parts {
     pub progress: Progress,
     /// Whether this replica can work.
     pub readiness: Readiness,
-    /// Where the resources are kept.
-    pub store: (Store<ConfidenceClientCredential>, Writer<ConfidenceClientCredential>),
 }
 
 /// Proof that the controller has ended.
@@ -124,11 +118,10 @@ struct Controller {
 
 impl Controller {
     fn new(parts: Parts, settings: &Settings) -> Self {
-        let Parts { client, account_keeping, guard, events, operator, statuses, metrics, progress, readiness, store } =
-            parts;
+        let Parts { client, account_keeping, guard, events, operator, statuses, metrics, progress, readiness } = parts;
+        let store = reflector::store();
         let accounts = account_keeping.accounts.clone();
-        let slots = work_queue::Settings { slots: SLOTS, background_slots: BACKGROUND_SLOTS };
-        let queue = WorkQueue::new(slots, settings.seed);
+        let queue = WorkQueue::new(SLOTS, settings.seed);
         let objects = Objects(store.0.clone());
         let intervals = Intervals { default: settings.interval, shortest: settings.min_interval };
         let versions = Arc::new(SecretVersions::default());
@@ -188,6 +181,7 @@ impl Controller {
             memories: Arc::clone(&memories),
             events: events.clone(),
             guard: guard.clone(),
+            metrics: metrics.clone(),
         };
         let reconciler = Arc::new(Reconciler {
             queue: queue.clone(),
@@ -239,7 +233,7 @@ impl Controller {
             resources
                 .for_each(|event| {
                     self.watched.take_in(&event);
-                    note(&event, &self.metrics, &self.readiness);
+                    watch_log::note(&event, &self.metrics, &self.readiness);
                     std::future::ready(())
                 })
                 .await;
@@ -310,46 +304,6 @@ impl Controller {
             () = work => Stopped { is_clean: true },
             () = deadline => Stopped { is_clean: false },
             () = side_work => Stopped { is_clean: false },
-        }
-    }
-}
-
-/// A listing keeps the credentials that somebody claims, and those that carry a label of the operator.
-fn is_claimed(claims: Arc<CredentialClaims>) -> Box<super::listing::Wanted> {
-    Box::new(move |account, credential: &ClientCredential| {
-        let Some(name) = &credential.name else { return false };
-        let (client, id) = super::watched::claimed(&account.url, name);
-        claims.owner(&client, &id).is_some() || is_labelled(credential)
-    })
-}
-
-/// Whether a credential carries a label of the operator, of whatever instance.
-fn is_labelled(credential: &ClientCredential) -> bool {
-    credential.labels.keys().any(|key| key.starts_with(OWN_LABEL_PREFIX))
-}
-
-/// Counts and logs what the watch of the resources shows of itself.
-fn note(event: &WatchEvent<ConfidenceClientCredential>, metrics: &ControllerMetrics, readiness: &Readiness) {
-    match event {
-        WatchEvent::Applied { .. } | WatchEvent::Deleted { .. } => {}
-        WatchEvent::Undecodable { key, error, .. } => {
-            metrics.kubernetes_error(Operation::DecodeResource);
-            tracing::warn!(resource = %key, %error, "the resource cannot be decoded; it is left alone until it changes");
-        }
-        WatchEvent::Failed { scope, error } => {
-            metrics.kubernetes_error(Operation::WatchResources);
-            readiness.require(scope.to_string(), error.to_string());
-            tracing::warn!(%scope, %error, "the resources cannot be watched; the operator tries again");
-        }
-        WatchEvent::Recovered { scope } => {
-            readiness.requirement(scope.to_string()).set_met();
-            tracing::info!(%scope, "the resources are watched again");
-        }
-        WatchEvent::Ready { missing } => {
-            readiness.requirement(crate::replica::RESOURCES.0).set_met();
-            for missing in missing {
-                readiness.require(missing.scope.to_string(), missing.why.clone());
-            }
         }
     }
 }

@@ -28,6 +28,7 @@ mod resolve;
 mod resync;
 mod secret_watch;
 mod startup;
+mod watch_log;
 mod watched;
 mod wire;
 

@@ -16,9 +16,10 @@ use super::resolve::{account_of, managed_name};
 use super::startup::{Startup, Waiting};
 use super::{Intervals, Objects, Statuses, lane_of};
 use crate::account::{Account, Accounts, NoAccount};
-use crate::api::ConfidenceClientCredential;
 use crate::api::conditions::{Reason, Type, find};
+use crate::api::{ConfidenceClientCredential, OWN_LABEL_PREFIX};
 use crate::confidence::name::CredentialName;
+use crate::confidence::wire::ClientCredential;
 use crate::engine::{Claim, Claims, Key, SecretVersions, StatusOrigin, Trigger, WatchEvent, WorkQueue, lock};
 
 /// A client at Confidence, over all accounts: the URL of the API and the id.
@@ -188,4 +189,18 @@ fn claim_of(object: &ConfidenceClientCredential, url: &Arc<str>, name: &Credenti
         is_holder: held.as_ref() == Some(name),
         was_rival: ready.is_some_and(|ready| ready.reason == Reason::Conflict.to_string()),
     }
+}
+
+/// A listing keeps the credentials that somebody claims, and those that carry a label of the operator.
+pub(super) fn is_claimed(claims: Arc<CredentialClaims>) -> Box<super::listing::Wanted> {
+    Box::new(move |account, credential: &ClientCredential| {
+        let Some(name) = &credential.name else { return false };
+        let (client, id) = claimed(&account.url, name);
+        claims.owner(&client, &id).is_some() || is_labelled(credential)
+    })
+}
+
+/// Whether a credential carries a label of the operator, of whatever instance.
+fn is_labelled(credential: &ClientCredential) -> bool {
+    credential.labels.keys().any(|key| key.starts_with(OWN_LABEL_PREFIX))
 }

@@ -8,6 +8,7 @@ use kube::api::DeleteParams;
 use serde_json::{Value, json};
 use testbed::{Deadline, Process, eventually};
 
+use crate::program::get;
 use crate::world::{CLIENT, World, condition, message, status};
 
 /// A world whose server returns a secret when it is created, and then as said.
@@ -59,6 +60,12 @@ fn two_days_pass(world: &World) {
 }
 
 /// Deletes a resource, and waits until it is gone.
+async fn until_metrics_show(operator: &Process, series: &str) {
+    let line = format!("confidence_operator_{series}\n");
+    let metrics = async || get(operator, "/metrics").await.1;
+    eventually(series, Deadline::default(), metrics, |it| it.contains(&line)).await;
+}
+
 async fn delete(world: &World, name: &str) {
     world.delete(name).await;
     let object = async || world.api().get_opt(name).await.unwrap();
@@ -154,11 +161,15 @@ async fn old_credential_in_use_stays() {
         "{}",
         operator.lines().join("\n")
     );
+    until_metrics_show(&operator, r#"resources_rotating{reason="OldStillInUse"} 1"#).await;
+    until_metrics_show(&operator, r#"credentials_created_total{reason="rotated"} 1"#).await;
     // A person decides.
     let old = status(&object).rotation.unwrap().superseded[0].name.clone();
     world.annotate("stubborn", RETIRE, &old).await;
     let id = until_one_is_live(&world).await;
     assert!(!old.ends_with(&id), "the old one is gone");
+    until_metrics_show(&operator, r#"resources_rotating{reason="OldStillInUse"} 0"#).await;
+    until_metrics_show(&operator, "credentials_deleted_total 1").await;
 }
 
 /// `Delete` leaves nothing: no credential, no Secret, no resource.

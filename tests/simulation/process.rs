@@ -17,7 +17,6 @@ use confidence_operator::engine::leader_election::{Candidate, LeaseGuard, LeaseS
 use confidence_operator::metrics::ControllerMetrics;
 use confidence_operator::replica::Replica;
 use http::{Request, Response};
-use kube::runtime::reflector;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
@@ -112,7 +111,6 @@ pub async fn run(process: Process, seed: u64, place: Place, stop: watch::Receive
         metrics: counted,
         progress: Progress::default(),
         readiness: readiness.clone(),
-        store: reflector::store(),
     };
     replica.run(stop).await
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
-use prometheus_client::metrics::family::{Family, MetricConstructor};
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 
 use super::{AccountLabels, Accounts, CauseLabels, PriorityLabels};
@@ -36,27 +36,27 @@ impl Collector for Accounts {
                 depth.get_or_create(&labels).set(i64::try_from(waiting).unwrap_or(i64::MAX));
             }
         }
-        write(&mut encoder, "account_blocked", "Whether the account is blocked, and why (0 or 1)", &blocked)?;
-        write(
+        write_metric(&mut encoder, "account_blocked", "Whether the account is blocked, and why (0 or 1)", &blocked)?;
+        write_metric(
             &mut encoder,
             "account_rate_limit_requests_per_second",
             "The requests a second that the account makes at most",
             &rate,
         )?;
-        write(&mut encoder, "account_queue_depth", "Calls that wait for a permit", &depth)
+        write_metric(&mut encoder, "account_queue_depth", "Calls that wait for a permit", &depth)
     }
 }
 
-fn write<S, M, C>(
+/// Writes a metric whose value was read just now.
+///
+/// # Errors
+/// As the encoder has them.
+pub fn write_metric(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
     help: &str,
-    family: &Family<S, M, C>,
-) -> Result<(), fmt::Error>
-where
-    Family<S, M, C>: EncodeMetric,
-    C: MetricConstructor<M>,
-{
+    metric: &impl EncodeMetric,
+) -> Result<(), fmt::Error> {
     // The registry ends a help text with a full stop; a collector does it itself.
-    family.encode(encoder.encode_descriptor(name, &format!("{help}."), None, family.metric_type())?)
+    metric.encode(encoder.encode_descriptor(name, &format!("{help}."), None, metric.metric_type())?)
 }

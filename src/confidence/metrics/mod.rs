@@ -16,6 +16,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+pub(crate) use self::collector::write_metric;
 use super::admission::{Admission, Priority};
 use super::client::CallKind;
 use super::error::Cause;

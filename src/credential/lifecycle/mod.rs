@@ -33,6 +33,7 @@ use super::{Calls, Statuses};
 use crate::account::{Account, NoAccount};
 use crate::api::ConfidenceClientCredential;
 use crate::engine::{EventRecorder, LeaseGuard, SecretVersions};
+use crate::metrics::ControllerMetrics;
 use crate::plan::Desired;
 use crate::plan::lifecycle::Surroundings;
 
@@ -53,6 +54,7 @@ pub(super) struct Lifecycle {
     pub(super) events: EventRecorder,
     /// Checked before each write to the API server.
     pub(super) guard: LeaseGuard,
+    pub(super) metrics: ControllerMetrics,
 }
 
 impl Lifecycle {

@@ -208,6 +208,7 @@ impl Run<'_> {
         self.newest.insert(name.clone(), credential);
         let fact = self.newest.get(&name).and_then(|it| self.fact_of(it));
         self.memory.facts.created = fact.map(|credential| Created { credential, holds_secret, posted });
+        self.life.metrics.created(reason_label(reason));
         self.tell("Created", "Create", format!("Created {name} at Confidence ({})", reason_words(reason))).await;
         Ok(())
     }
@@ -318,6 +319,7 @@ impl Run<'_> {
             Err(error) if error.cause() == Cause::NotFound => {}
             Err(error) => return Err(self.ended(error.into())),
         }
+        self.life.metrics.deleted();
         self.tell("Deleted", "Delete", format!("Deleted {name} at Confidence")).await;
         Ok(())
     }
@@ -403,6 +405,15 @@ impl Run<'_> {
     async fn warn(&self, reason: &str, note: &str) {
         let draft = EventDraft { warning: true, reason: reason.to_owned(), action: "Release", note: note.to_owned() };
         self.life.events.record(&kube::Resource::object_ref(self.object.as_ref(), &()), vec![draft]).await;
+    }
+}
+
+fn reason_label(reason: CreateReason) -> &'static str {
+    match reason {
+        CreateReason::First => "first",
+        CreateReason::SecretLost => "secret_lost",
+        CreateReason::CredentialGone => "credential_gone",
+        CreateReason::Rotated => "rotated",
     }
 }
 

@@ -1,9 +1,7 @@
 //! The metrics of the controller, with Prometheus' naming and base units. Labels are bounded: no series a resource.
 
-use std::sync::Arc;
+mod resources;
 
-use jiff::Timestamp;
-use kube::runtime::reflector::Store;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -13,8 +11,8 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use tokio::time::Instant;
 
+use self::resources::ResourceCounts;
 use crate::api::ConfidenceClientCredential;
-use crate::api::conditions::{Type, find};
 use crate::confidence::wire::Field;
 use crate::plan::FieldChange;
 
@@ -31,8 +29,9 @@ pub struct ControllerMetrics {
     status_writes: Counter,
     kubernetes_errors: Family<OperationLabel, Counter>,
     in_progress: Gauge,
-    resources: Family<ReasonLabel, Gauge>,
-    unseen: Family<AgeLabel, Gauge>,
+    created: Family<CreationLabel, Counter>,
+    deleted: Counter,
+    resources: ResourceCounts,
     leader: Gauge,
     lists: Family<OutcomeLabel, Counter>,
 }
@@ -84,21 +83,9 @@ struct FieldLabel {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ReasonLabel {
-    reason: String,
+struct CreationLabel {
+    reason: &'static str,
 }
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct AgeLabel {
-    longer_than: &'static str,
-}
-
-/// For how long a credential may not have been seen, in hours. Cumulative, as the buckets of a histogram are: a series for
-/// each credential would be unbounded.
-const AGES: [(&str, i64); 4] = [("1d", 24), ("7d", 7 * 24), ("30d", 30 * 24), ("90d", 90 * 24)];
-
-/// In the place of an age: credentials that have never been seen.
-const EVER: &str = "ever";
 
 impl ControllerMetrics {
     /// Registers the controller's metrics.
@@ -111,8 +98,9 @@ impl ControllerMetrics {
             status_writes: Counter::default(),
             kubernetes_errors: Family::default(),
             in_progress: Gauge::default(),
-            resources: Family::default(),
-            unseen: Family::default(),
+            created: Family::default(),
+            deleted: Counter::default(),
+            resources: ResourceCounts::default(),
             leader: Gauge::default(),
             lists: Family::default(),
         };
@@ -148,12 +136,17 @@ impl ControllerMetrics {
             "Reconciles in flight, those included that wait for a permit",
             metrics.in_progress.clone(),
         );
-        registry.register("resources", "Resources by the reason of their Ready condition", metrics.resources.clone());
         registry.register(
-            "credentials_unseen",
-            "Managed credentials whose lastSeenTime is longer ago than this, or that were never seen",
-            metrics.unseen.clone(),
+            "credentials_created",
+            "Credentials that the operator created at Confidence, by why",
+            metrics.created.clone(),
         );
+        registry.register(
+            "credentials_deleted",
+            "Credentials that the operator deleted at Confidence",
+            metrics.deleted.clone(),
+        );
+        registry.register_collector(Box::new(metrics.resources.clone()));
         registry.register("leader", "Whether this replica is the one that writes (0 or 1)", metrics.leader.clone());
         metrics
     }
@@ -207,69 +200,28 @@ impl ControllerMetrics {
         self.leader.set(i64::from(leader));
     }
 
-    /// Counts the resources by readiness and their credentials by age anew. Called when somebody asks, which is rarer than changes are.
-    pub fn count_resources(&self, store: &Store<ConfidenceClientCredential>) {
-        let mut counts = std::collections::BTreeMap::<String, i64>::new();
-        let objects = store.state();
-        for object in &objects {
-            *counts.entry(reason_of(object)).or_default() += 1;
-        }
-        self.resources.clear();
-        for (reason, count) in counts {
-            self.resources.get_or_create(&ReasonLabel { reason }).set(count);
-        }
-        for (longer_than, count) in unseen(&objects, Timestamp::now()) {
-            self.unseen.get_or_create(&AgeLabel { longer_than }).set(count);
-        }
+    /// Counts a credential that was created, by the reason why.
+    pub(crate) fn created(&self, reason: &'static str) {
+        self.created.get_or_create(&CreationLabel { reason }).inc();
     }
-}
 
-fn reason_of(object: &Arc<ConfidenceClientCredential>) -> String {
-    let conditions = object.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
-    find(conditions, Type::Ready).map_or_else(|| "Pending".to_owned(), |it| it.reason.clone())
-}
-
-/// How many credentials have not been seen for longer than each age, of those that were looked at.
-fn unseen(objects: &[Arc<ConfidenceClientCredential>], now: Timestamp) -> Vec<(&'static str, i64)> {
-    let mut counts: Vec<_> = AGES.iter().map(|(label, _)| (*label, 0)).chain([(EVER, 0)]).collect();
-    for status in objects.iter().filter_map(|it| it.status.as_ref().filter(|it| it.name.is_some())) {
-        match &status.last_seen_time {
-            None => counts[AGES.len()].1 += 1,
-            Some(time) => {
-                let age = now.duration_since(time.0).as_hours();
-                let older = AGES.iter().take_while(|(_, hours)| age >= *hours).count();
-                counts[..older].iter_mut().for_each(|(_, count)| *count += 1);
-            }
-        }
+    /// Counts a credential that was deleted.
+    pub(crate) fn deleted(&self) {
+        self.deleted.inc();
     }
-    counts
+
+    /// A resource that was as before, or not there, is as now, or gone.
+    pub(crate) fn resource_changed(
+        &self,
+        before: Option<&ConfidenceClientCredential>,
+        now: Option<&ConfidenceClientCredential>,
+    ) {
+        self.resources.change(before, now);
+    }
 }
 
 /// What a reconcile came to, as a label.
 pub(crate) trait HasOutcome {
     /// One of a few fixed words.
     fn label(&self) -> &'static str;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::api::status::Time;
-    use crate::api::{ConfidenceClientCredentialSpec, ConfidenceClientCredentialStatus};
-
-    #[test]
-    fn credentials_are_counted_by_how_long_nobody_used_them_in_a_bounded_number_of_series() {
-        let now = Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(24 * 365);
-        let seen = |hours_ago: Option<i64>| {
-            let mut object = ConfidenceClientCredential::new("a", ConfidenceClientCredentialSpec::default());
-            let last_seen_time = hours_ago.map(|hours| Time(now - jiff::SignedDuration::from_hours(hours)));
-            let name = Some("clients/c/credentials/k".to_owned());
-            object.status = Some(ConfidenceClientCredentialStatus { name, last_seen_time, ..Default::default() });
-            Arc::new(object)
-        };
-        let not_looked_at = Arc::new(ConfidenceClientCredential::new("b", ConfidenceClientCredentialSpec::default()));
-        let objects = [Some(1), Some(24), Some(200), Some(24 * 100), None].map(seen);
-        let counts = unseen(&[objects.as_slice(), &[not_looked_at]].concat(), now);
-        assert_eq!(counts, [("1d", 3), ("7d", 2), ("30d", 1), ("90d", 1), ("ever", 1)]);
-    }
 }
