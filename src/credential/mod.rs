@@ -17,11 +17,13 @@ mod client_secret;
 mod controller;
 mod groups;
 mod in_sync;
+mod intervals;
 mod lifecycle;
 mod listing;
 mod observations;
 mod observe;
 mod outcome;
+mod ownership;
 mod report;
 mod requests;
 mod resolve;
@@ -42,20 +44,21 @@ use tracing::Instrument;
 use tracing::field::Empty;
 
 use self::client_secret::SecretReader;
+use self::intervals::Intervals;
 use self::lifecycle::{End, Lifecycle};
 use self::observations::ObservationCache;
 use self::observe::Observer;
 use self::outcome::{Applied, Failure, Outcome};
 use self::report::Facts;
 use self::requests::Requests;
-use self::watched::{CredentialClaims, claimed};
-use crate::account::{Account, Accounts, NoAccount};
+use self::watched::CredentialClaims;
+use crate::account::{Accounts, NoAccount};
 use crate::api::conditions::Reason;
 use crate::api::{ConfidenceClientCredential, ConfidenceClientCredentialStatus as Status};
 use crate::confidence::client::StillWanted;
 use crate::confidence::{Priority, Recovery, Requester};
 use crate::engine::health::Progress;
-use crate::engine::{Attempt, AttemptId, Key, Next, PendingStatus, Standing, StatusWriter, WorkQueue};
+use crate::engine::{Attempt, AttemptId, Key, Next, PendingStatus, StatusWriter, WorkQueue};
 use crate::metrics::{ControllerMetrics, HasOutcome};
 use crate::plan::{Desired, Plan, plan};
 
@@ -199,40 +202,6 @@ impl Reconciler {
         apply::apply(&resolved, observed, planned, &known, &calls, &self.cache).await
     }
 
-    /// Whether a resource may still use this account: grants are taken away while a write waits for its permit.
-    fn may_use(&self, object: &ConfidenceClientCredential, account: Option<&Arc<Account>>) -> bool {
-        object.spec.account_ref.is_none()
-            || resolve::account_of(&self.accounts, object)
-                .is_ok_and(|granted| account.is_some_and(|account| Arc::ptr_eq(account, &granted)))
-    }
-
-    /// Two resources that name one credential would overwrite each other for ever: one of them owns it.
-    fn check_ownership(&self, object: &ConfidenceClientCredential, key: &Key) -> Result<(), Failure> {
-        let name = resolve::credential_name(&object.spec)?;
-        let account = resolve::account_of(&self.accounts, object)?;
-        let message = match self.claims.standing(key, &claimed(&account.url, &name)) {
-            Standing::Owner => return Ok(()),
-            Standing::Rival { owner } if owner.namespace == key.namespace => format!(
-                "{} names the same credential and holds it; delete one of the two, or name another credential in this one",
-                owner.name
-            ),
-            // Nothing is said of a resource that belongs to somebody else.
-            Standing::Rival { .. } => {
-                "a resource in another namespace holds this credential; name another credential, or ask whoever runs the \
-                 operator which one it is. When that resource is deleted, this one takes over after ten minutes"
-                    .to_owned()
-            }
-            Standing::Vacant { .. } => {
-                "the resource that held this credential is gone; this one takes over ten minutes later, unless that one comes \
-                 back"
-                    .to_owned()
-            }
-        };
-        // The owner writes the credential meanwhile: what this one observed of it counts no more.
-        self.cache.invalidate(key);
-        Err(Failure::stalled(Reason::Conflict, message))
-    }
-
     /// Hands the status to its writer, if it is to say something else than it says.
     fn report(&self, object: &Arc<ConfidenceClientCredential>, attempt: &Attempt, outcome: &Outcome) {
         let key = &attempt.key;
@@ -306,22 +275,6 @@ impl Reconciler {
     fn newest(&self, key: &Key, object: &Arc<ConfidenceClientCredential>) -> Arc<ConfidenceClientCredential> {
         let shown = self.objects.get(key).filter(|shown| shown.metadata.uid == object.metadata.uid);
         shown.unwrap_or_else(|| Arc::clone(object))
-    }
-}
-
-/// How often resources are checked for drift.
-#[derive(Clone, Copy, Debug)]
-struct Intervals {
-    /// One that does not say.
-    default: Duration,
-    /// At least; a shorter one counts as this.
-    shortest: Duration,
-}
-
-impl Intervals {
-    fn of(self, object: &ConfidenceClientCredential) -> Duration {
-        let own = object.spec.own_interval().and_then(Result::ok);
-        own.map_or(self.default, |own| own.max(self.shortest))
     }
 }
 

@@ -9,6 +9,9 @@
 //! Nothing is decided here. Whatever a step needs is in the facts, and whatever it changes is in the next ones; a crash between
 //! two steps leaves facts that lead on.
 
+mod creating;
+mod ending;
+mod facts;
 mod instance;
 mod memory;
 mod published_secret;
@@ -16,6 +19,7 @@ mod records;
 mod report;
 mod run;
 mod steps;
+mod stored;
 mod writes;
 
 use std::sync::Arc;

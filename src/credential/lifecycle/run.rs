@@ -7,28 +7,21 @@ use std::time::Duration;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::OwnedMutexGuard;
-use tokio::time::Instant;
 
 use super::memory::Remembered;
-use super::published_secret::{KnownValues, SecretPublisher};
-use super::records::{put_records, resource_of};
-use super::{Life, Lifecycle, writes};
+use super::published_secret::KnownValues;
+use super::{Life, Lifecycle};
 use crate::account::{Account, NoAccount};
 use crate::api::conditions::Reason;
-use crate::api::spec::DriftPolicy;
 use crate::api::{ConfidenceClientCredential, ConfidenceClientCredentialStatus as Status};
 use crate::confidence::name::CredentialName;
 use crate::confidence::transport::REQUEST_TIMEOUT;
 use crate::confidence::wire::ClientCredential;
+use crate::credential::Calls;
 use crate::credential::listing::Listing as Listed;
 use crate::credential::outcome::{Applied, Failure};
-use crate::credential::{Calls, attempt_id};
-use crate::engine::PendingStatus;
-use crate::plan::lifecycle::{
-    ATTEMPT_LABEL, Attempt, Credential, Facts, Listing, OWNER_LABEL, OwnSecret, OwnerLabel, PublishedRecord, Records,
-    Resource, SecretState, Secrets, Step, Surroundings, is_resolved, next_step,
-};
-use crate::plan::{Desired, Observation, Plan, SecretKnowledge, plan};
+use crate::plan::Desired;
+use crate::plan::lifecycle::{Facts, Records, SecretState, Secrets, Step, Surroundings, is_resolved, next_step};
 
 /// Steps of one reconcile: far more than any way through the decision takes.
 const MAX_STEPS: usize = 40;
@@ -180,152 +173,6 @@ impl Run<'_> {
         self.memory.note_resolved(is_resolved);
         Ok(step)
     }
-
-    /// What the resource asks for and records, the records that are still to be stored included.
-    pub(super) fn resource(&self) -> Result<Resource, Failure> {
-        let now = self.server_time.unwrap_or_else(Timestamp::now);
-        let unresolved = &self.memory.unresolved_since;
-        let mut resource = resource_of(&self.object, &self.status, self.instance, unresolved, now)?;
-        if let Some(records) = &self.records {
-            resource.records = records.clone();
-        }
-        Ok(resource)
-    }
-
-    fn listing_of(&self, resource: &Resource) -> Listing {
-        match &self.listing {
-            ListingState::None => Listing::None,
-            ListingState::Forbidden => Listing::Forbidden,
-            ListingState::Complete(listed) => {
-                let began = self.life.memories.at(listed.began());
-                let is_ours = |credential: &Credential| {
-                    credential.owner.as_ref() == Some(&resource.owner)
-                        || (credential.attempt.is_some() && credential.attempt == resource.attempt)
-                        || resource.records.name.as_ref() == Some(&credential.name)
-                        || resource.records.superseded.iter().any(|it| it.name == credential.name)
-                };
-                let credentials = listed.credentials().filter_map(|it| self.fact_of(it)).filter(is_ours).collect();
-                Listing::Complete { began, credentials }
-            }
-        }
-    }
-
-    /// A credential as the decision sees it, by its newest answer.
-    pub(super) fn fact_of(&self, listed: &ClientCredential) -> Option<Credential> {
-        let name = listed.name.clone()?;
-        let credential = self.newest.get(&name).unwrap_or(listed);
-        let label = |key: &str| credential.labels.get(key);
-        Some(Credential {
-            owner: label(OWNER_LABEL).map(|it| OwnerLabel::from_label(it)),
-            attempt: label(ATTEMPT_LABEL).and_then(|it| it.parse::<Attempt>().ok()),
-            creator: credential.creator.clone(),
-            create_time: credential.create_time,
-            last_seen_time: credential.last_seen_time,
-            is_in_sync: self.corrected.contains(&name) || matches!(self.plan(credential), Plan::InSync),
-            name,
-        })
-    }
-
-    pub(super) fn plan(&self, credential: &ClientCredential) -> Plan {
-        let observed = Observation::read(credential.clone());
-        plan(&self.desired, &observed, &SecretKnowledge::default(), self.policy())
-    }
-
-    pub(super) fn policy(&self) -> DriftPolicy {
-        self.object.spec.drift_policy
-    }
-
-    /// A credential by its newest answer, or as the listing has it.
-    pub(super) fn credential(&self, name: &CredentialName) -> Option<ClientCredential> {
-        let listed = || match &self.listing {
-            ListingState::Complete(listed) => listed.entry(name.credential()).map(|(credential, _)| credential.clone()),
-            ListingState::None | ListingState::Forbidden => None,
-        };
-        let answered = || self.memory.answer.clone().filter(|answer| answer.name.as_ref() == Some(name));
-        self.newest.get(name).cloned().or_else(listed).or_else(answered)
-    }
-
-    /// When a credential was as it is now: when the listing showed it, or just now.
-    pub(super) fn observed_at(&self, credential: &ClientCredential) -> Instant {
-        let ListingState::Complete(listed) = &self.listing else { return Instant::now() };
-        let name = credential.name.as_ref().filter(|name| !self.newest.contains_key(name));
-        let entry = name.and_then(|name| listed.entry(name.credential()));
-        entry.map_or_else(Instant::now, |(_, at)| *at)
-    }
-
-    /// Reads the Secret that the spec names, and the one that the status names if it is another.
-    pub(super) async fn read_secrets(&mut self, is_fresh: bool) -> Result<(), Failure> {
-        let publisher = SecretPublisher::new(&self.object, self.instance)?;
-        let recorded = self.resource()?.records.published;
-        let Some(spec) = &self.object.spec.published_secret else { return Ok(()) };
-        let read = publisher.read(&self.life.client, &spec.name, recorded.as_ref(), &*self);
-        let (current, value) = read.await.map_err(|error| unreadable(&error))?;
-        let mut values: HashMap<_, _> = named(&current).zip(value).into_iter().collect();
-        let former = self.read_former(&publisher, &spec.name, recorded.as_ref()).await?;
-        let name = spec.name.clone();
-        values.extend(former.iter().filter_map(|(own, value)| own.credential.clone().zip(value.clone())));
-        if former.is_none() {
-            self.memory.secrets.retain(|written| *written == name);
-        }
-        let former = former.map(|(own, _)| own);
-        if let (SecretState::Own(own), Some(secret)) = (&current, self.life.versions.of(self.calls.key())) {
-            self.life.versions.served(self.calls.key(), &secret, Some(&own.version.resource_version));
-        }
-        self.secrets = Secrets { current, former, is_fresh };
-        self.values = values;
-        Ok(())
-    }
-
-    /// Reads the Secret of ours that has another name: the one that the status names, else one that this process wrote. A
-    /// name that is changed twice before the status is written leaves one that no status ever named.
-    async fn read_former(
-        &self,
-        publisher: &SecretPublisher<'_>,
-        current: &str,
-        recorded: Option<&PublishedRecord>,
-    ) -> Result<Option<(OwnSecret, Option<SecretString>)>, Failure> {
-        let names = recorded.map(|it| &it.name).into_iter().chain(&self.memory.secrets);
-        for name in names.filter(|name| *name != current) {
-            let read = publisher.read(&self.life.client, name, recorded, self).await;
-            let (state, value) = read.map_err(|error| unreadable(&error))?;
-            if let SecretState::Own(own) = state {
-                return Ok(Some((own, value)));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Stores the records that are still to be stored, before something relies on them.
-    pub(super) async fn flush(&mut self) -> Result<(), Failure> {
-        let Some(records) = self.records.take() else { return Ok(()) };
-        let mut status = self.status.clone();
-        put_records(&mut status, &records, None, |name| self.credential(name).and_then(|it| it.last_seen_time));
-        self.store(status).await
-    }
-
-    /// Writes a status at once, and goes on from the version that came of it.
-    pub(super) async fn store(&mut self, status: Status) -> Result<(), Failure> {
-        let key = self.calls.key();
-        let pending =
-            PendingStatus { status: status.clone(), events: Vec::new(), attempt: attempt_id(self.calls.attempt) };
-        self.life.statuses.put(key, &self.object, pending);
-        self.life.statuses.settled(key).await;
-        self.status = status;
-        self.is_whole = false;
-        Ok(())
-    }
-
-    /// Reads the resource whole. Returns whether it is still there.
-    pub(super) async fn read_whole(&mut self) -> Result<bool, Failure> {
-        let Some(object) = writes::read(&self.life.client, &self.object).await.map_err(|error| unwritable(&error))?
-        else {
-            return Ok(false);
-        };
-        self.status = object.status.clone().unwrap_or_default();
-        self.object = Arc::new(object);
-        self.is_whole = true;
-        Ok(true)
-    }
 }
 
 impl KnownValues for Run<'_> {
@@ -340,10 +187,6 @@ impl KnownValues for Run<'_> {
     }
 }
 
-fn named(state: &SecretState) -> Option<CredentialName> {
-    if let SecretState::Own(own) = state { own.credential.clone() } else { None }
-}
-
 /// The surroundings of a resource that is not being deleted.
 pub(super) const AT_REST: Surroundings = Surroundings {
     is_crd_deleted: false,
@@ -356,23 +199,6 @@ pub(super) const AT_REST: Surroundings = Surroundings {
 pub(super) fn until(time: Timestamp, now: Option<Timestamp>) -> Duration {
     let now = now.unwrap_or_else(Timestamp::now);
     Duration::try_from(time.duration_since(now)).unwrap_or_default()
-}
-
-fn unreadable(error: &kube::Error) -> Failure {
-    let forbidden = matches!(error, kube::Error::Api(status) if status.code == 403);
-    let message = format!("spec.publishedSecret: the Secret could not be read: {}", super::steps::words(error));
-    if forbidden {
-        Failure::stalled(Reason::SecretUnreadable, format!("{message}; grant the operator's ServiceAccount get on it"))
-    } else {
-        Failure::retry(Reason::SecretUnreadable, message)
-    }
-}
-
-pub(super) fn unwritable(error: &kube::Error) -> Failure {
-    Failure::retry(
-        Reason::Creating,
-        format!("the API server refused a write to the resource: {}", super::steps::words(error)),
-    )
 }
 
 /// Whether a step replaces metadata, for which the resource is read whole before: the watch leaves out what others put there.
