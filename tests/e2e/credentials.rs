@@ -5,8 +5,9 @@ use std::time::Duration;
 use confidence_simulator::CallKind::{Get, Token, Update};
 use confidence_simulator::{CallKind, Config, Fault, FaultKind};
 use serde_json::json;
-use testbed::Process;
+use testbed::{Deadline, Process, eventually};
 
+use crate::program::get;
 use crate::world::{World, condition, message};
 
 /// An operator with the id and the secret of an API client.
@@ -58,7 +59,10 @@ async fn new_credentials_try_refused_calls_again() {
     let world = World::new(with_other_client()).await;
     world.seed("forbidden");
     let fault = world.simulator.fault(Fault::always(FaultKind::status(403)).about("forbidden"));
-    let _operator = exchanging(&world, "test-client-secret");
+    let operator = exchanging(&world, "test-client-secret");
+    // What the first list names is reconciled, and what is refused then is tried once more by the first resync.
+    let ready = async || get(&operator, "/readyz").await.0;
+    eventually("ready", Deadline::default(), ready, |it| *it == 200).await;
     world.apply("forbidden", json!({})).await;
     world.until_reason("forbidden", "Forbidden").await;
     world.simulator.remove_fault(fault);

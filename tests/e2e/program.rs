@@ -28,6 +28,13 @@ pub async fn metric(operator: &Process, name: &str) -> f64 {
     line.rsplit(' ').next().unwrap().parse().unwrap()
 }
 
+/// Waits until exactly so many status writes are counted: a write shows in the cluster before the operator has its answer.
+pub async fn until_status_writes(operator: &Process, number: usize) {
+    let writes = async || metric(operator, "confidence_operator_status_writes_total").await;
+    let number = f64::from(u32::try_from(number).unwrap());
+    eventually("status writes", Deadline::default(), writes, |it| (it - number).abs() < 0.5).await;
+}
+
 fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_confidence-operator"));
     command.env_clear();
@@ -190,12 +197,13 @@ async fn the_endpoints_tell_that_it_is_alive_and_ready_and_what_it_did() {
     assert_eq!(get(&operator, "/livez").await.0, 200);
     let ready = async || get(&operator, "/readyz").await.0;
     eventually("ready", Deadline::default(), ready, |it| *it == 200).await;
-    let metrics = get(&operator, "/metrics").await.1;
+    let scrape = async || get(&operator, "/metrics").await.1;
+    let is_shown = r#"confidence_operator_resources{reason="InSync"} 1"#;
+    let metrics = eventually("the watch shows it", Deadline::default(), scrape, |it| it.contains(is_shown)).await;
     for line in [
         r#"confidence_operator_reconcile_total{outcome="updated"} 1"#,
         r#"confidence_operator_api_requests_total{account="default",method="update",outcome="ok"} 1"#,
         r#"confidence_operator_drift_corrected_total{field="sdkType"} 1"#,
-        r#"confidence_operator_resources{reason="InSync"} 1"#,
     ] {
         assert!(metrics.contains(line), "{line} is missing in\n{metrics}");
     }

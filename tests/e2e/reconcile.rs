@@ -3,6 +3,7 @@
 use confidence_simulator::{CallKind, Config, Fault, FaultKind};
 use serde_json::json;
 
+use crate::program::until_status_writes;
 use crate::world::{CLIENT, World, condition, status, version};
 
 #[tokio::test]
@@ -41,7 +42,7 @@ async fn nothing_changed_is_no_update_and_no_status_write() {
     let after = world.api().get("quiet").await.unwrap();
     assert_eq!(version(&after), version(&before));
     // The API server keeps the version where a write changes nothing: it must not even be asked.
-    assert_eq!(crate::program::metric(&operator, "confidence_operator_status_writes_total").await, 1.0);
+    until_status_writes(&operator, 1).await;
     assert!(world.updates().is_empty());
 }
 
@@ -180,7 +181,7 @@ async fn one_change_costs_one_update_and_one_status_write() {
     world.apply("thrifty", json!({"sdkType": "FRONTEND"})).await;
     world.until_reason("thrifty", "InSync").await;
     assert_eq!(world.updates().len(), 2);
-    assert_eq!(crate::program::metric(&operator, "confidence_operator_status_writes_total").await, 2.0);
+    until_status_writes(&operator, 2).await;
 }
 
 #[tokio::test]
