@@ -1,6 +1,6 @@
 //! Beside the tools that keep manifests in Git: how they judge real objects, and several managers of one spec.
 
-use confidence_operator::api::ConfidenceClientCredential;
+use confidence_operator::api::{ConfidenceClientCredential, RECONCILE_REQUESTED_AT};
 use confidence_simulator::{CallKind, Config, Fault, FaultKind};
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
@@ -92,6 +92,34 @@ async fn real_objects_are_judged_as_a_person_would() {
     }
 }
 
+/// Argo CD writes what an action returns.
+async fn act(world: &World, action: &str, name: &str) {
+    let object = serde_json::to_value(world.api().get(name).await.unwrap()).unwrap();
+    assert!(argo::actions(&object).unwrap().contains(&action), "{action} is not offered");
+    let after = serde_json::from_value(argo::act(action, &object).unwrap()).unwrap();
+    world.api().replace(name, &PostParams::default(), &after).await.unwrap();
+}
+
+#[tokio::test]
+async fn actions_of_argo_cd_reach_the_operator() {
+    let world = World::new(Config::default()).await;
+    world.seed("acted");
+    let _operator = world.operator(&[]);
+    world.apply("acted", json!({})).await;
+    world.until_reason("acted", "InSync").await;
+    act(&world, "suspend", "acted").await;
+    world.until_reason("acted", "Suspended").await;
+    act(&world, "resume", "acted").await;
+    world.until_reason("acted", "InSync").await;
+    act(&world, "reconcile", "acted").await;
+    let asked = async || world.api().get("acted").await.unwrap();
+    let is_echoed = |it: &ConfidenceClientCredential| {
+        let handled = it.status.as_ref().and_then(|it| it.last_handled_reconcile_at.clone());
+        handled.is_some() && handled.as_ref() == it.annotations().get(RECONCILE_REQUESTED_AT)
+    };
+    eventually("the request is handled", Deadline::default(), asked, is_echoed).await;
+}
+
 #[tokio::test]
 async fn the_patch_puts_the_health_check_into_argo_cds_configuration_and_leaves_the_rest() {
     let world = World::new(Config::default()).await;
@@ -104,7 +132,7 @@ async fn the_patch_puts_the_health_check_into_argo_cds_configuration_and_leaves_
     let after = api.get("argocd-cm").await.unwrap();
     assert_eq!(after.labels()["mine"], "kept");
     let data = after.data.unwrap();
-    assert_eq!((data.len(), data["mine"].as_str()), (2, "kept"));
+    assert_eq!((data.len(), data["mine"].as_str()), (3, "kept"));
     assert_eq!(data["resource.customizations.health.iam.confidence.dev_ConfidenceClientCredential"], argo::SCRIPT);
 }
 

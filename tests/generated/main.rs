@@ -3,6 +3,8 @@
 
 mod api_reference;
 
+use testbed::gitops::argo;
+
 /// Compares a file with what it should be, or writes it.
 fn check(file: &str, fresh: &str) {
     let path = format!("{}/{file}", env!("CARGO_MANIFEST_DIR"));
@@ -11,6 +13,11 @@ fn check(file: &str, fresh: &str) {
     }
     let text = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(text == fresh, "{file} is stale; run cargo xtask generate");
+}
+
+/// The lines of a text, as a block of YAML has them at a depth.
+fn indented(depth: usize, text: &str) -> String {
+    text.lines().map(|line| if line.is_empty() { "\n".to_owned() } else { format!("{:depth$}{line}\n", "") }).collect()
 }
 
 /// `crds/` holds a file for each kind, as the types describe it, and no other.
@@ -50,21 +57,25 @@ fn api_reference_keeps_a_messages_full_stop() {
 }
 
 #[test]
-fn the_patch_for_argo_cd_carries_the_health_check() {
-    let key = "resource.customizations.health.iam.confidence.dev_ConfidenceClientCredential";
-    let indented = |line: &str| if line.is_empty() { "\n".to_owned() } else { format!("    {line}\n") };
-    let script: String = testbed::gitops::argo::SCRIPT.lines().map(indented).collect();
+fn patch_for_argo_cd_carries_every_script() {
+    let kind = "iam.confidence.dev_ConfidenceClientCredential";
+    let action = |(name, script)| ["    - name: ", name, "\n      action.lua: |\n", &indented(8, script)].concat();
+    let actions: String = argo::ACTIONS.into_iter().map(action).collect();
+    let (health, discovery) = (indented(4, argo::SCRIPT), indented(6, argo::DISCOVERY));
     let patch = format!(
         "\
-# Made from health.lua. A patch of Argo CD's own ConfigMap, not the whole of it:
+# Made from health.lua and actions/. A patch of Argo CD's own ConfigMap, not the whole of it:
 #   kubectl -n argocd patch configmap argocd-cm --type merge --patch-file argocd-cm.yaml
 apiVersion: v1
 kind: ConfigMap
 metadata:
   name: argocd-cm
 data:
-  {key}: |
-{script}"
+  resource.customizations.health.{kind}: |
+{health}  resource.customizations.actions.{kind}: |
+    discovery.lua: |
+{discovery}    definitions:
+{actions}"
     );
     check("deploy/argocd/argocd-cm.yaml", &patch);
 }

@@ -1,0 +1,3 @@
+-- Tells the operator to go on.
+obj.spec.suspend = nil
+return obj
