@@ -15,6 +15,7 @@ use self::resources::ResourceCounts;
 use crate::api::ConfidenceClientCredential;
 use crate::confidence::wire::Field;
 use crate::plan::FieldChange;
+use crate::plan::lifecycle::CreateReason;
 
 /// The prefix of every metric.
 pub const PREFIX: &str = "confidence_operator";
@@ -114,6 +115,9 @@ impl ControllerMetrics {
             drop(metrics.corrected.get_or_create(&label));
         }
         drop(metrics.lists.get_or_create(&OutcomeLabel { outcome: "ok" }));
+        for reason in CreateReason::ALL {
+            drop(metrics.created.get_or_create(&CreationLabel { reason: reason.label() }));
+        }
         let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The running version", build);
         registry.register("reconcile", "Reconciles by their outcome", metrics.reconciles.clone());
@@ -201,8 +205,8 @@ impl ControllerMetrics {
     }
 
     /// Counts a credential that was created, by the reason why.
-    pub(crate) fn created(&self, reason: &'static str) {
-        self.created.get_or_create(&CreationLabel { reason }).inc();
+    pub(crate) fn created(&self, reason: CreateReason) {
+        self.created.get_or_create(&CreationLabel { reason: reason.label() }).inc();
     }
 
     /// Counts a credential that was deleted.

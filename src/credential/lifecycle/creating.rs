@@ -91,7 +91,7 @@ impl Run<'_> {
         self.newest.insert(name.clone(), credential);
         let fact = self.newest.get(&name).and_then(|it| self.fact_of(it));
         self.memory.facts.created = fact.map(|credential| Created { credential, holds_secret, posted });
-        self.life.metrics.created(reason_label(reason));
+        self.life.metrics.created(reason);
         self.tell("Created", "Create", format!("Created {name} at Confidence ({})", reason_words(reason))).await;
         Ok(())
     }
@@ -153,15 +153,6 @@ impl Run<'_> {
         let note = format!("Published the secret of {name} in Secret {}", kube::ResourceExt::name_any(&written));
         self.tell("Published", "Publish", note).await;
         self.read_secrets(false).await
-    }
-}
-
-fn reason_label(reason: CreateReason) -> &'static str {
-    match reason {
-        CreateReason::First => "first",
-        CreateReason::SecretLost => "secret_lost",
-        CreateReason::CredentialGone => "credential_gone",
-        CreateReason::Rotated => "rotated",
     }
 }
 

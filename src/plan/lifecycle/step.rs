@@ -144,6 +144,21 @@ pub enum CreateReason {
     Rotated,
 }
 
+impl CreateReason {
+    /// Every reason.
+    pub const ALL: [Self; 4] = [Self::First, Self::SecretLost, Self::CredentialGone, Self::Rotated];
+
+    /// The label of metrics.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::SecretLost => "secret_lost",
+            Self::CredentialGone => "credential_gone",
+            Self::Rotated => "rotated",
+        }
+    }
+}
+
 /// The end of a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
