@@ -33,13 +33,34 @@ fn every_test_that_the_docs_name_exists() {
     assert!(tests.len() > 30, "{tests:?}");
     for (module, test) in tests {
         let known = match test.split_once('…') {
-            Some((beginning, _)) => text.contains(&format!("fn {beginning}")),
+            Some((beginning, _)) => runs(&text, beginning),
             // A whole module.
             None if test == "tests" || test == "*" => {
                 text.contains(&format!("mod {}", module.rsplit("::").next().unwrap()))
             }
-            None => text.contains(&format!("fn {test}(")),
+            None => runs(&text, &format!("{test}(")),
         };
-        assert!(known, "{module}::{test} is not there");
+        assert!(known, "{module}::{test} is not there, or never runs");
     }
+}
+
+/// Whether a function whose name begins so is a test that runs: with the attribute of one, not ignored and not in a comment.
+fn runs(text: &str, name: &str) -> bool {
+    let lines: Vec<&str> = text.lines().map(str::trim_start).collect();
+    let begins =
+        |line: &str| ["fn ", "async fn "].iter().any(|it| line.strip_prefix(it).is_some_and(|it| it.starts_with(name)));
+    lines.iter().enumerate().filter(|(_, line)| begins(line)).any(|(at, _)| {
+        let above = lines[..at].iter().rev();
+        let attributes: Vec<_> = above.take_while(|line| line.starts_with("#[") || line.starts_with("///")).collect();
+        let is = |what: &str| attributes.iter().any(|line| line.starts_with("#[") && line.contains(what));
+        is("test") && !is("ignore")
+    })
+}
+
+#[test]
+fn ignored_or_commented_test_keeps_no_promise() {
+    assert!(runs("/// Why.\n#[tokio::test(start_paused = true)]\nasync fn kept() {", "kept("));
+    assert!(!runs("#[test]\n#[ignore]\nfn kept() {", "kept("));
+    assert!(!runs("// #[test]\n// fn kept() {", "kept("));
+    assert!(!runs("fn kept() {", "kept("));
 }
