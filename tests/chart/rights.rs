@@ -59,7 +59,6 @@ const WAYS: &[Way] = &[
             ["create", "coordination.k8s.io/leases", "adopt-only"],
             ["get", LEASE, "adopt-only"],
             ["update", LEASE, "adopt-only"],
-            ["get", "/pods", "adopt-only"],
         ],
         refused: &[
             ["patch", RESOURCES, "anywhere"],
@@ -74,7 +73,7 @@ const WAYS: &[Way] = &[
             ["patch", LEASE, "adopt-only"],
             ["delete", LEASE, "adopt-only"],
             ["update", "coordination.k8s.io/leases/another", "adopt-only"],
-            ["delete", "/pods", "adopt-only"],
+            ["get", "/pods", "adopt-only"],
         ],
     },
     Way {

@@ -15,7 +15,7 @@ What the operator may do: each rule with its reason, all of them here. It never 
 # Their status: to say how they stand.
 - apiGroups: [iam.confidence.dev]
   resources: [confidenceclientcredentials/status]
-  verbs: [patch, update]
+  verbs: [update]
 {{- if .Values.accounts.enabled }}
 # The accounts of the namespaces, and their status.
 - apiGroups: [iam.confidence.dev]
@@ -23,7 +23,7 @@ What the operator may do: each rule with its reason, all of them here. It never 
   verbs: [get, list, watch]
 - apiGroups: [iam.confidence.dev]
   resources: [confidenceaccounts/status]
-  verbs: [patch, update]
+  verbs: [update]
 {{- end }}
 # Events: to say what changed.
 - apiGroups: [events.k8s.io]
@@ -61,7 +61,7 @@ What the operator may do: each rule with its reason, all of them here. It never 
   verbs: [get, list, watch]
 - apiGroups: [iam.confidence.dev]
   resources: [clusterconfidenceaccounts/status]
-  verbs: [patch, update]
+  verbs: [update]
 # Namespaces: grants select them by their labels{{ if .Values.create.enabled }}, and the uid of kube-system tells this cluster from others{{ end }}.
 - apiGroups: [""]
   resources: [namespaces]
@@ -89,10 +89,6 @@ What the operator may do: each rule with its reason, all of them here. It never 
   resources: [leases]
   resourceNames: [{{ include "co.fullname" . }}]
   verbs: [get, update]
-# Pods: to see that the one that holds the Lease is gone, and need not be waited for.
-- apiGroups: [""]
-  resources: [pods]
-  verbs: [get]
 {{- end }}
 {{- if not $watched }}
 # Events: what concerns a whole account is told about the operator's pod.

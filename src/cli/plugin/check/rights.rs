@@ -46,7 +46,7 @@ const RESOURCES: &str = "confidenceclientcredentials";
 const RIGHTS: [Right; 7] = [
     right("watch the resources", (GROUP, RESOURCES), &["get", "list", "watch"]),
     right("record what is created", (GROUP, RESOURCES), &["patch"]),
-    Right { subresource: Some("status"), ..right("write their status", (GROUP, RESOURCES), &["update", "patch"]) },
+    Right { subresource: Some("status"), ..right("write their status", (GROUP, RESOURCES), &["update"]) },
     right("read and watch Secrets", ("", "secrets"), &["get", "list", "watch"]),
     right("publish Secrets", ("", "secrets"), &["create", "patch", "delete"]),
     right("write events", ("events.k8s.io", "events"), &["create"]),
