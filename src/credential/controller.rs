@@ -9,7 +9,7 @@ use kube::Client;
 use kube::runtime::controller::{Config, Controller as Executor};
 use kube::runtime::reflector;
 use kube::runtime::reflector::store::{Store, Writer};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::client_secret::SecretReader;
 use super::groups::Groups;
@@ -17,12 +17,13 @@ use super::in_sync::InSync;
 use super::lifecycle::{InstanceId, Lifecycle, Memories};
 use super::listing::Listings;
 use super::observations::ObservationCache;
-use super::observe::{ObserveMode, Observer};
+use super::observe::Observer;
 use super::resync::{Checker, Distrust, Resync};
 use super::secret_watch::SecretWatch;
+use super::settings::Settings;
 use super::startup::Startup;
 use super::watched::{CredentialClaims, Watched, is_claimed};
-use super::{Intervals, Objects, Reconciler, Statuses, accounts, watch_log};
+use super::{Intervals, Objects, Reconciler, Statuses, accounts, requests, watch_log};
 use crate::account::{AccountController, Accounts};
 use crate::api::ConfidenceClientCredential;
 use crate::engine::health::{Progress, Readiness};
@@ -38,27 +39,6 @@ const ACCOUNTS_LISTED_WITHIN: Duration = Duration::from_secs(5);
 
 /// How long writes in flight may take to finish at the end.
 const GRACE: Duration = Duration::from_secs(9);
-
-/// How the controller works.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// How often a resource is checked for drift that does not say.
-    pub interval: Duration,
-    /// The shortest interval that a resource may ask for.
-    pub min_interval: Duration,
-    /// The id of this installation; none: the uid of the namespace `kube-system`.
-    pub instance_id: Option<String>,
-    /// How credentials are observed.
-    pub observe: ObserveMode,
-    /// By how much `lastSeenTime` must move to be worth a status write of its own.
-    pub last_seen_resolution: Duration,
-    /// The namespaces to watch; all where there are none.
-    pub namespaces: Vec<String>,
-    /// Whether Secrets may be listed and watched; else their versions are asked for at the interval.
-    pub watch_secrets: bool,
-    /// Makes jitter repeatable, in tests.
-    pub seed: Option<u64>,
-}
 
 /// What the controller is made of.
 pub struct Parts {
@@ -227,6 +207,12 @@ impl Controller {
             futures::FutureExt::shared(async move { drop(stop.wait_for(|it| *it).await) })
         };
         let resources = crate::engine::watch::resources(&self.client, &settings.namespaces, writer);
+        let (ignored, mut to_tell) = mpsc::channel(requests::IGNORED_AT_ONCE);
+        let ignored_requests = async {
+            while let Some((resource, draft)) = to_tell.recv().await {
+                self.events.record(&resource, vec![draft]).await;
+            }
+        };
         let watch = async {
             // Else it would look as if the accounts that resources name were not there.
             let _ = tokio::time::timeout(ACCOUNTS_LISTED_WITHIN, self.accounts.listed()).await;
@@ -234,6 +220,10 @@ impl Controller {
                 .for_each(|event| {
                     self.watched.take_in(&event);
                     watch_log::note(&event, &self.metrics, &self.readiness);
+                    if let Some(told) = requests::ignored(&event) {
+                        // Where so many wait, one more tells nothing.
+                        let _ = ignored.try_send(told);
+                    }
                     std::future::ready(())
                 })
                 .await;
@@ -281,6 +271,7 @@ impl Controller {
                 claims,
                 accounts,
                 account_changes,
+                ignored_requests,
                 self.account_keeping.run(),
                 self.statuses.run(),
                 self.events.run(&self.guard),

@@ -29,6 +29,7 @@ mod requests;
 mod resolve;
 mod resync;
 mod secret_watch;
+mod settings;
 mod startup;
 mod watch_log;
 mod watched;
@@ -63,8 +64,9 @@ use crate::metrics::{ControllerMetrics, HasOutcome};
 use crate::plan::{Desired, Plan, plan};
 
 pub(crate) use self::client_secret::value_of;
-pub use self::controller::{Parts, Settings, Stopped, run};
+pub use self::controller::{Parts, Stopped, run};
 pub use self::observe::ObserveMode;
+pub use self::settings::Settings;
 
 /// The statuses of credentials.
 type Statuses = Arc<StatusWriter<ConfidenceClientCredential>>;

@@ -16,6 +16,10 @@ impl Watched for ConfidenceClientCredential {
     type Wire = Wire;
 }
 
+/// In characters. The longest value that means something is the name of a credential, with 300; what is longer is still longer
+/// when it is cut.
+const MAX_ANNOTATION_LENGTH: usize = 301;
+
 /// A resource as it is decoded.
 #[derive(Deserialize)]
 pub struct Wire {
@@ -46,8 +50,9 @@ fn lenient<'de, D: Deserializer<'de>>(from: D) -> Result<Option<ConfidenceClient
 
 impl From<Wire> for ConfidenceClientCredential {
     fn from(Wire { metadata: read, spec, status }: Wire) -> Self {
+        let own = read.annotations.into_iter().flatten().filter(|(name, _)| name.starts_with(GROUP));
         let annotations: BTreeMap<_, _> =
-            read.annotations.into_iter().flatten().filter(|(name, _)| name.starts_with(GROUP)).collect();
+            own.map(|(name, value)| (name, value.chars().take(MAX_ANNOTATION_LENGTH).collect())).collect();
         let finalizers: Vec<_> = read.finalizers.into_iter().flatten().filter(|it| it.starts_with(GROUP)).collect();
         let metadata = ObjectMeta {
             name: read.name,

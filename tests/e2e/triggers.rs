@@ -1,8 +1,10 @@
 //! What makes the operator look, and what does not.
 
+use confidence_operator::api::RECONCILE_REQUESTED_AT;
 use confidence_simulator::{CallKind, Config};
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
+use testbed::{Deadline, eventually};
 
 use crate::world::{CLIENT, World, status, version};
 
@@ -17,6 +19,23 @@ async fn the_annotation_looks_at_once_and_is_echoed() {
     let object = world.look_at("asked", "2026-01-01T00:00:00Z").await;
     assert_eq!(status(&object).last_handled_reconcile_at.as_deref(), Some("2026-01-01T00:00:00Z"));
     assert_eq!(world.credential("asked").sdk_type, "BACKEND");
+}
+
+/// A value that no status can echo is refused aloud, and does nothing.
+#[tokio::test]
+async fn annotation_that_is_too_long_is_ignored_with_an_event() {
+    let world = World::new(Config::default()).await;
+    world.seed("verbose");
+    let _operator = world.operator(&["--interval", "1h"]);
+    world.apply("verbose", json!({})).await;
+    world.until_reason("verbose", "InSync").await;
+    let calls = world.simulator.call_count();
+    world.annotate("verbose", RECONCILE_REQUESTED_AT, &"x".repeat(250_000)).await;
+    let events = async || world.event_reasons("verbose").await;
+    eventually("an event", Deadline::default(), events, |it| it.contains(&"RequestIgnored".to_owned())).await;
+    let object = world.look_at("verbose", "again").await;
+    assert_eq!(status(&object).last_handled_reconcile_at.as_deref(), Some("again"));
+    assert_eq!(world.simulator.call_count(), calls + 1, "for the request that is short enough");
 }
 
 #[tokio::test]
