@@ -10,6 +10,7 @@
 
 mod account;
 mod api;
+mod disturbance;
 mod files;
 mod history;
 mod judge;

@@ -9,16 +9,15 @@ use std::time::Duration;
 use confidence_operator::confidence::settings::Credentials;
 use confidence_simulator::{Credential, Simulator};
 use jiff::Timestamp;
-use tokio::sync::watch;
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 
 use crate::account::CLIENT;
-use crate::api::{ApiServer, Trouble};
+use crate::api::ApiServer;
 use crate::files::Files;
 use crate::judge::Judge;
 use crate::oracle::Oracle;
-use crate::process::{INTERVAL, LAST_SEEN_RESOLUTION, Place};
+use crate::process::{INTERVAL, Place};
 use crate::record::Record;
 use crate::replicas::Replicas;
 use crate::schedule::{Schedule, name, spare};
@@ -74,7 +73,7 @@ impl World {
         let mut random = fastrand::Rng::with_seed(seed ^ 0x5eed);
         let api = ApiServer::new();
         let simulator = Simulator::starting_at(schedule.config.clone(), Timestamp::from_second(1_700_000_000).unwrap());
-        let router = simulator.router();
+        let _router = simulator.router();
         let judge = Judge::new(Record::new(), api.clone(), schedule.elected, schedule.observe);
         for resource in 0..schedule.resources {
             simulator.put(CLIENT, &name(resource), Credential::named("as it was"));
@@ -84,18 +83,11 @@ impl World {
         simulator.put(CLIENT, "other", Credential::named("other"));
         let files = schedule.exchange.then(Files::new);
         let place = |_| Place {
-            api: api.clone(),
-            router: router.clone(),
-            judge: judge.clone(),
             elected: schedule.elected,
             observe: schedule.observe,
             credentials: files.as_ref().map_or_else(|| Credentials::Token("test-token".into()), Files::credentials),
-            interval: INTERVAL,
-            last_seen_resolution: LAST_SEEN_RESOLUTION,
             watch_secrets: schedule.watch_secrets,
-            trouble: Trouble::new(random.u64(..)),
-            partition: watch::channel(false).0,
-            outage: watch::channel(false).0,
+            ..Place::new(&api, &simulator, &judge, random.u64(..))
         };
         let places: Vec<_> = (0..schedule.replicas).map(place).collect();
         let replicas = Replicas::new(places, random.fork());

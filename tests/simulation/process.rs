@@ -16,6 +16,7 @@ use confidence_operator::engine::health::{Progress, Readiness};
 use confidence_operator::engine::leader_election::{Candidate, LeaseGuard, LeaseSettings};
 use confidence_operator::metrics::ControllerMetrics;
 use confidence_operator::replica::Replica;
+use confidence_simulator::Simulator;
 use http::{Request, Response};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
@@ -52,6 +53,26 @@ pub struct Place {
     pub partition: watch::Sender<bool>,
     /// Whether Confidence fails, each time in another way.
     pub outage: watch::Sender<bool>,
+}
+
+impl Place {
+    /// A place in working order, with a token.
+    pub fn new(api: &ApiServer, simulator: &Simulator, judge: &Judge, seed: u64) -> Self {
+        Self {
+            api: api.clone(),
+            router: simulator.router(),
+            judge: judge.clone(),
+            elected: false,
+            observe: ObserveMode::Auto,
+            credentials: Credentials::Token("test-token".into()),
+            interval: INTERVAL,
+            last_seen_resolution: LAST_SEEN_RESOLUTION,
+            watch_secrets: true,
+            trouble: Trouble::new(seed),
+            partition: watch::channel(false).0,
+            outage: watch::channel(false).0,
+        }
+    }
 }
 
 /// Runs one process until it is told to stop, ends by itself, or is dropped, which is a crash.

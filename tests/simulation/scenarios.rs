@@ -15,12 +15,11 @@ use confidence_operator::credential::ObserveMode;
 use confidence_simulator::{Config, Simulator, Token};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tokio::sync::watch;
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 
 use crate::account::CLIENT;
-use crate::api::{ApiServer, Kind, Trouble};
+use crate::api::{ApiServer, Kind};
 use crate::history::SecretVersion;
 use crate::judge::Judge;
 use crate::process::Place;
@@ -49,20 +48,13 @@ impl Stage {
         let simulator = Simulator::starting_at(Config::default(), Timestamp::from_second(1_700_000_000).unwrap());
         let observe = ObserveMode::Read;
         let judge = Judge::new(Record::new(), api.clone(), false, observe);
-        let router: Router = simulator.router();
+        let _router: Router = simulator.router();
         let place = Place {
-            api: api.clone(),
-            router,
-            judge: judge.clone(),
-            elected: false,
             observe,
             credentials,
             interval,
             last_seen_resolution: Duration::from_hours(1),
-            watch_secrets: true,
-            trouble: Trouble::new(1),
-            partition: watch::channel(false).0,
-            outage: watch::channel(false).0,
+            ..Place::new(&api, &simulator, &judge, 1)
         };
         Self { api, simulator, judge, replicas: Replicas::new([place], fastrand::Rng::with_seed(1)) }
     }

@@ -6,6 +6,8 @@ use confidence_operator::credential::ObserveMode;
 use confidence_simulator::{CallKind, Config, Fault, FaultKind, LabelsShape, Paging, Reading, Secrets};
 use serde_json::{Value, json};
 
+use crate::disturbance::Disturbance;
+
 /// Something that happens.
 #[derive(Clone, Debug)]
 pub enum Action {
@@ -34,27 +36,13 @@ pub enum Action {
     Return(usize),
     /// A credential resolves a flag.
     Touch(usize),
-    /// Confidence misbehaves.
-    Fault(Fault),
     /// Confidence accepts no token any more that it has issued.
     Revoke,
     /// Confidence accepts another client secret only; the replicas are given it.
     Rotate,
     Deliver,
-    /// All faults of Confidence end.
-    Heal,
-    /// So many of 100 requests of a replica to the API server go wrong.
-    Trouble(usize, u32),
-    /// A replica's watches break off, or are silent until that is noticed.
-    Cut(usize),
-    Silence(usize),
-    /// The API server forgets what happened so far.
-    Compact,
-    /// A replica is killed, or told to stop; it starts again after a while.
-    Crash(usize),
-    Stop(usize),
-    /// A replica reaches nobody, or everybody again.
-    Partition(usize, bool),
+    /// Something goes wrong around the program, or ends.
+    Disturb(Disturbance),
 }
 
 /// A schedule.
@@ -137,19 +125,19 @@ fn action(resources: usize, replicas: usize, random: &mut fastrand::Rng) -> Acti
         62..65 => Action::Vanish(resource),
         65..68 => Action::Return(resource),
         68..70 => Action::Touch(resource),
-        70..85 => Action::Fault(fault(resource, random)),
-        85..88 => Action::Heal,
+        70..85 => Action::Disturb(Disturbance::Fault(fault(resource, random))),
+        85..88 => Action::Disturb(Disturbance::Heal),
         88..91 => Action::Revoke,
         91..92 => Action::Rotate,
         92..93 => Action::Deliver,
-        93..98 => Action::Trouble(replica, random.choice([0, 20, 60, 100]).unwrap_or(0)),
-        98..101 => Action::Cut(replica),
-        101..102 => Action::Silence(replica),
-        102..104 => Action::Compact,
-        104..111 => Action::Crash(replica),
-        111..113 => Action::Stop(replica),
-        113..116 => Action::Partition(replica, true),
-        _ => Action::Partition(replica, false),
+        93..98 => Action::Disturb(Disturbance::Trouble(replica, random.choice([0, 20, 60, 100]).unwrap_or(0))),
+        98..101 => Action::Disturb(Disturbance::Cut(replica)),
+        101..102 => Action::Disturb(Disturbance::Silence(replica)),
+        102..104 => Action::Disturb(Disturbance::Compact),
+        104..111 => Action::Disturb(Disturbance::Crash(replica)),
+        111..113 => Action::Disturb(Disturbance::Stop(replica)),
+        113..116 => Action::Disturb(Disturbance::Partition(replica, true)),
+        _ => Action::Disturb(Disturbance::Partition(replica, false)),
     }
 }
 

@@ -9,7 +9,7 @@ use super::history::{Event, published, value_of};
 use super::play::World;
 use super::schedule::{Action, name, spec};
 use crate::account::CLIENT;
-use crate::api::{Kind, Store, merge, owned_update};
+use crate::api::{Kind, merge, owned_update};
 
 /// Who writes at the API server beside the operator.
 const SOMEBODY: &str = "kubectl-edit";
@@ -40,15 +40,7 @@ impl World {
                 }
             }
             Action::Jump(minutes) => self.jump(*minutes),
-            Action::Fault(fault) => drop(self.simulator.fault(fault.clone())),
-            Action::Heal => self.simulator.clear_faults(),
-            Action::Trouble(replica, percent) => self.replicas.place(*replica).trouble.set_percent(*percent),
-            Action::Cut(replica) => self.replicas.place(*replica).trouble.cut(),
-            Action::Silence(replica) => self.replicas.place(*replica).trouble.die(),
-            Action::Compact => self.api.with(Store::compact),
-            Action::Crash(replica) => self.replicas.crash(*replica),
-            Action::Stop(replica) => self.replicas.stop(*replica),
-            Action::Partition(replica, there) => drop(self.replicas.place(*replica).partition.send_replace(*there)),
+            Action::Disturb(it) => it.happen(&self.simulator, &self.api, &mut self.replicas),
         }
     }
 

@@ -5,12 +5,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use confidence_operator::api::RECONCILE_REQUESTED_AT;
-use confidence_operator::confidence::settings::Credentials;
 use confidence_operator::credential::ObserveMode;
 use confidence_simulator::{Client, Simulator};
 use jiff::Timestamp;
 use serde_json::json;
-use tokio::sync::watch;
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 
@@ -19,10 +17,10 @@ use super::history::{Event, History, published};
 use super::judge;
 use super::schedule::{LATEST, Schedule, name};
 use crate::account::CLIENT;
-use crate::api::{ApiServer, Kind, Trouble};
+use crate::api::{ApiServer, Kind};
 use crate::judge::Judge;
 use crate::play::End;
-use crate::process::{INTERVAL, LAST_SEEN_RESOLUTION, Place};
+use crate::process::Place;
 use crate::record::Record;
 use crate::replicas::Replicas;
 
@@ -74,20 +72,11 @@ impl World {
         let observer = history.clone();
         simulator.on_write(move |write| observer.lands(write));
         let judge = Judge::new(record, api.clone(), schedule.elected, ObserveMode::Auto).with_lifecycle(&history);
-        let router = simulator.router();
+        let _router = simulator.router();
         let place = |_| Place {
-            api: api.clone(),
-            router: router.clone(),
-            judge: judge.clone(),
             elected: schedule.elected,
-            observe: ObserveMode::Auto,
-            credentials: Credentials::Token("test-token".into()),
-            interval: INTERVAL,
-            last_seen_resolution: LAST_SEEN_RESOLUTION,
             watch_secrets: schedule.watch_secrets,
-            trouble: Trouble::new(random.u64(..)),
-            partition: watch::channel(false).0,
-            outage: watch::channel(false).0,
+            ..Place::new(&api, &simulator, &judge, random.u64(..))
         };
         let places: Vec<_> = (0..schedule.replicas).map(place).collect();
         let replicas = Replicas::new(places, random.fork());

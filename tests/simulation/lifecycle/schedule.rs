@@ -6,6 +6,7 @@ use confidence_simulator::{Answered, CallKind, Config, Fault, FaultKind, Lag, Pa
 use serde_json::{Value, json};
 
 use crate::account::CLIENT;
+use crate::disturbance::Disturbance;
 
 /// The shortest that the CRD allows.
 pub const UNTIL_UNUSED_FOR: Duration = Duration::from_hours(1);
@@ -40,16 +41,8 @@ pub enum Action {
     UseAny,
     /// The server's clock goes on by so many minutes.
     Jump(i64),
-    Fault(Fault),
-    Heal,
-    /// So many of 100 requests of a replica to the API server go wrong.
-    Trouble(usize, u32),
-    Cut(usize),
-    Silence(usize),
-    Compact,
-    Crash(usize),
-    Stop(usize),
-    Partition(usize, bool),
+    /// Something goes wrong around the program, or ends.
+    Disturb(Disturbance),
 }
 
 /// A schedule.
@@ -98,7 +91,7 @@ impl Schedule {
 impl Action {
     /// Whether some calls land late by it.
     pub fn lands_late(&self) -> bool {
-        matches!(self, Self::Fault(Fault { what: FaultKind::LandsLate { .. }, .. }))
+        matches!(self, Self::Disturb(Disturbance::Fault(Fault { what: FaultKind::LandsLate { .. }, .. })))
     }
 }
 
@@ -123,16 +116,16 @@ fn action(resources: usize, replicas: usize, random: &mut fastrand::Rng) -> Acti
         59..65 => Action::Use(resource),
         65..67 => Action::UseAny,
         67..75 => Action::Jump(random.i64(1..180)),
-        75..93 => Action::Fault(fault(random)),
-        93..95 => Action::Heal,
-        95..102 => Action::Trouble(replica, random.choice([0, 20, 60, 100]).unwrap_or(0)),
-        102..104 => Action::Cut(replica),
-        104..105 => Action::Silence(replica),
-        105..107 => Action::Compact,
-        107..114 => Action::Crash(replica),
-        114..116 => Action::Stop(replica),
-        116..118 => Action::Partition(replica, true),
-        _ => Action::Partition(replica, false),
+        75..93 => Action::Disturb(Disturbance::Fault(fault(random))),
+        93..95 => Action::Disturb(Disturbance::Heal),
+        95..102 => Action::Disturb(Disturbance::Trouble(replica, random.choice([0, 20, 60, 100]).unwrap_or(0))),
+        102..104 => Action::Disturb(Disturbance::Cut(replica)),
+        104..105 => Action::Disturb(Disturbance::Silence(replica)),
+        105..107 => Action::Disturb(Disturbance::Compact),
+        107..114 => Action::Disturb(Disturbance::Crash(replica)),
+        114..116 => Action::Disturb(Disturbance::Stop(replica)),
+        116..118 => Action::Disturb(Disturbance::Partition(replica, true)),
+        _ => Action::Disturb(Disturbance::Partition(replica, false)),
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::World;
 use crate::account::CLIENT;
-use crate::api::{Kind, Store};
+use crate::api::Kind;
 use crate::history::SecretVersion;
 use crate::schedule::{Action, name};
 
@@ -58,7 +58,6 @@ impl World {
             }
             Action::Return(resource) => self.put_back(Some(*resource)),
             Action::Touch(resource) => drop(self.simulator.touch(CLIENT, &name(*resource))),
-            Action::Fault(fault) => drop(self.simulator.fault(fault.clone())),
             Action::Revoke => self.simulator.revoke_issued_tokens(),
             Action::Rotate => {
                 if let Some(files) = &mut self.files {
@@ -67,14 +66,7 @@ impl World {
                 }
             }
             Action::Deliver => self.deliver(),
-            Action::Heal => self.simulator.clear_faults(),
-            Action::Trouble(replica, percent) => self.replicas.place(*replica).trouble.set_percent(*percent),
-            Action::Cut(replica) => self.replicas.place(*replica).trouble.cut(),
-            Action::Silence(replica) => self.replicas.place(*replica).trouble.die(),
-            Action::Compact => self.api.with(Store::compact),
-            Action::Crash(replica) => self.replicas.crash(*replica),
-            Action::Stop(replica) => self.replicas.stop(*replica),
-            Action::Partition(replica, there) => drop(self.replicas.place(*replica).partition.send_replace(*there)),
+            Action::Disturb(it) => it.happen(&self.simulator, &self.api, &mut self.replicas),
         }
     }
 
