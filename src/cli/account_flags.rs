@@ -165,8 +165,9 @@ mod tests {
         cli.run.account.credential_source(environment.map(str::to_owned))
     }
 
+    /// Exactly one kind is taken, and a file wins over the environment.
     #[test]
-    fn exactly_one_kind_of_credentials_is_taken_and_a_file_wins_over_the_environment() {
+    fn one_kind_of_credentials_is_taken() {
         assert!(matches!(source(&["--token-file", "t"], Some("x")), Ok(CredentialSource::TokenFile(_))));
         assert!(matches!(source(&[], Some("x\n")), Ok(CredentialSource::Token(_))));
         let files = ["--client-id-file", "i", "--client-secret-file", "s"];

@@ -67,6 +67,25 @@ pub async fn list_credentials(confidence: &Confidence, client: &str) -> Result<L
     }
 }
 
+/// Lists the credentials of several clients, by their ids.
+pub async fn list_credentials_of(
+    confidence: &Confidence,
+    clients: Vec<String>,
+) -> Result<Listed<ClientCredential>, CommandError> {
+    let mut all = Listed { entries: Vec::new(), unreadable: 0 };
+    for client in clients {
+        let listed = list_credentials(confidence, &client).await;
+        let listed = listed.map_err(|error| CommandError::new(format!("clients/{client}: {error}")))?;
+        all.take(listed.entries, listed.unreadable);
+    }
+    Ok(all)
+}
+
+/// The id of a client that a person gave, as `clients/ID` or as the id.
+pub fn client_id(given: &str) -> String {
+    given.trim_start_matches("clients/").to_owned()
+}
+
 /// Lists the clients of the account that were not deleted.
 pub async fn list_clients(confidence: &Confidence) -> Result<Listed<Client>, Error> {
     let (mut all, mut token) = (Listed { entries: Vec::new(), unreadable: 0 }, None::<String>);

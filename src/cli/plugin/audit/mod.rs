@@ -13,7 +13,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 
 use self::finding::{Finding, Inputs, Kind};
-use super::account::{connect, list_clients, list_credentials};
+use super::account::{client_id, connect, list_clients, list_credentials_of};
 use super::cluster::Cluster;
 use super::plan::list_resources;
 use super::{ClusterFlags, CommandError, OutputFormat, output};
@@ -89,8 +89,8 @@ async fn credentials(
     flags: &AuditFlags,
     confidence: &Confidence,
 ) -> Result<(Vec<ClientCredential>, usize), CommandError> {
-    let (mut credentials, mut unreadable) = (Vec::new(), 0);
-    let mut clients: Vec<_> = flags.clients.iter().map(|it| it.trim_start_matches("clients/").to_owned()).collect();
+    let mut clients: Vec<_> = flags.clients.iter().map(|it| client_id(it)).collect();
+    let mut unreadable = 0;
     if clients.is_empty() {
         let listed = list_clients(confidence).await;
         let listed =
@@ -98,13 +98,8 @@ async fn credentials(
         unreadable += listed.unreadable;
         clients.extend(listed.entries.into_iter().map(|client| client.id));
     }
-    for client in clients {
-        let listed = list_credentials(confidence, &client).await;
-        let listed = listed.map_err(|error| CommandError::new(format!("clients/{client}: {error}")))?;
-        unreadable += listed.unreadable;
-        credentials.extend(listed.entries);
-    }
-    Ok((credentials, unreadable))
+    let listed = list_credentials_of(confidence, clients).await?;
+    Ok((listed.entries, unreadable + listed.unreadable))
 }
 
 /// The id of this installation, as the operator takes it.

@@ -2,7 +2,7 @@
 
 use super::CheckFlags;
 use super::item::{Item, failed, passed};
-use crate::cli::plugin::account::{Listed, connect, list_clients, list_credentials, requester};
+use crate::cli::plugin::account::{Listed, client_id, connect, list_clients, list_credentials, requester};
 use crate::confidence::wire::{Client, ClientCredential};
 use crate::confidence::{Cause, Confidence, Error};
 
@@ -23,7 +23,7 @@ pub(super) async fn check(flags: &CheckFlags) -> Vec<Item> {
     if items.iter().any(|item| !item.ok && matches!(item.requirement.as_str(), URL | TOKEN)) {
         return items;
     }
-    let given = flags.client.as_deref().map(|client| client.trim_start_matches("clients/").to_owned());
+    let given = flags.client.as_deref().map(client_id);
     match given.or_else(|| clients.ok()?.entries.into_iter().next().map(|client| client.id)) {
         Some(client) => items.extend(check_client(&confidence, &client).await),
         None => items.push(failed(LIST, "no client to list the credentials of; give --client")),

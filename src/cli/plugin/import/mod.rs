@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use clap::{ArgGroup, Args};
 
 use self::manifest::{FieldChoice, Form, Manifest};
-use super::account::{connect, list_clients, list_credentials, requester};
+use super::account::{client_id, connect, list_clients, list_credentials_of, requester};
 use super::{CommandError, output};
 use crate::cli::account_flags::AccountFlags;
 use crate::confidence::Confidence;
@@ -80,20 +80,15 @@ async fn read(flags: &ImportFlags, confidence: &Confidence) -> Result<(Vec<Clien
         let read = read.map_err(|error| CommandError::new(format!("{name}: {error}")))?.value;
         credentials.push(ClientCredential { name: Some(name.clone()), ..read });
     }
-    let mut clients: Vec<String> =
-        flags.clients.iter().map(|it| it.trim_start_matches("clients/").to_owned()).collect();
+    let mut clients: Vec<_> = flags.clients.iter().map(|it| client_id(it)).collect();
     if flags.all {
         let listed = list_clients(confidence).await?;
         unreadable += listed.unreadable;
         clients = listed.entries.into_iter().map(|client| client.id).collect();
     }
-    for client in clients {
-        let listed = list_credentials(confidence, &client).await;
-        let listed = listed.map_err(|error| CommandError::new(format!("clients/{client}: {error}")))?;
-        unreadable += listed.unreadable;
-        credentials.extend(listed.entries);
-    }
-    Ok((credentials, unreadable))
+    let listed = list_credentials_of(confidence, clients).await?;
+    credentials.extend(listed.entries);
+    Ok((credentials, unreadable + listed.unreadable))
 }
 
 /// Writes one file each. A file with another content is somebody's work.
