@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::connector::{BudgetKey, BudgetShare};
 use super::secret::SecretSource;
 use super::status::Standing;
-use super::{Account, Accounts};
+use super::{Account, Accounts, RATE_LIMIT_PATIENCE};
 use crate::api::ConfidenceAccountSpec;
 use crate::confidence::settings::CredentialValues;
 use crate::confidence::{AccountState, BlockCause, Cause, Requester};
@@ -18,9 +18,6 @@ use crate::confidence::{AccountState, BlockCause, Cause, Requester};
 const MIN_ASK_WAIT: Duration = Duration::from_secs(5);
 
 const MAX_ASK_WAIT: Duration = Duration::from_mins(5);
-
-/// A wait for the rate limit that is shorter is over before anybody reads of it.
-const RATE_LIMIT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The client of the account, as it was made.
 pub(super) struct Connection {
@@ -79,18 +76,11 @@ impl Connection {
         if self.is_unasked() {
             return;
         }
-        let ask_at = self.ask_at;
-        let ask = async {
-            match ask_at {
-                Some(at) => tokio::time::sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
             biased;
             _ = credentials.changed() => {}
             _ = states.changed() => {}
-            () = ask => {}
+            () = tokio::time::sleep_until(self.ask_at.unwrap_or_else(Instant::now)), if self.ask_at.is_some() => {}
         }
     }
 
@@ -139,7 +129,7 @@ impl Connection {
     }
 }
 
-/// What the end of the question says. A refusal of the call itself comes after the credentials were accepted.
+/// What Confidence said of the credentials by refusing the call. It refuses a call itself only after it accepted them.
 fn answer_of(cause: Cause) -> Answer {
     match cause {
         Cause::Forbidden | Cause::NotFound | Cause::Unsupported | Cause::InvalidRequest => Answer::Accepted,

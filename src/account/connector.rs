@@ -13,13 +13,13 @@ use crate::confidence::wire::LabelsShape;
 use crate::confidence::{Admission, Confidence, WriteGuard};
 use crate::engine::lock;
 
-/// What all clients of account resources have in common.
+/// Makes the clients of account resources from what they share.
 pub struct Connector {
     /// How Confidence is reached.
     pub transport: Arc<dyn Transport>,
     /// Asked before each write.
     pub guard: Arc<dyn WriteGuard>,
-    /// What is counted.
+    /// Counts the calls of each account.
     pub metrics: Metrics,
     /// Whether an account may have an `http` URL that leads to another machine.
     pub allow_insecure_url: bool,
@@ -31,14 +31,14 @@ pub struct Connector {
     pub budgets: Budgets,
 }
 
-/// Whose budget it is.
+/// Who has a budget.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum BudgetKey {
-    /// That of an API client, by the URL and its id.
+    /// An API client has it: its URL and its id.
     Client(String, String),
-    /// That of a token, by the URL and the key of the Secret.
+    /// A token has it: its URL and the key of its Secret.
     Token(String, String),
-    /// That of one account, whose API client is not known yet.
+    /// One account has it, whose API client is not known yet.
     Own(Arc<str>),
 }
 

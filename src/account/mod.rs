@@ -40,6 +40,9 @@ pub use self::registry::Accounts;
 /// The label of the operator's own account in metrics and logs.
 pub const DEFAULT_ACCOUNT: &str = "default";
 
+/// How long an account may be over its rate limit before a status says so: a shorter wait is over before anybody reads of it.
+pub const RATE_LIMIT_PATIENCE: Duration = Duration::from_secs(10);
+
 /// The wait for an account that became available meanwhile.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 

@@ -53,7 +53,7 @@ use self::outcome::{Applied, Failure, Outcome};
 use self::report::Facts;
 use self::requests::Requests;
 use self::watched::CredentialClaims;
-use crate::account::{Accounts, NoAccount};
+use crate::account::{Accounts, NoAccount, RATE_LIMIT_PATIENCE};
 use crate::api::conditions::Reason;
 use crate::api::{ConfidenceClientCredential, ConfidenceClientCredentialStatus as Status};
 use crate::confidence::client::StillWanted;
@@ -70,10 +70,6 @@ pub use self::settings::Settings;
 
 /// The statuses of credentials.
 type Statuses = Arc<StatusWriter<ConfidenceClientCredential>>;
-
-/// How long the account may be over its rate limit before the resources report it: a shorter wait is over before anybody
-/// reads of it.
-const RATE_LIMIT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The shortest wait before a created credential is looked at again.
 const MIN_LOOK_AGAIN: Duration = Duration::from_secs(1);
