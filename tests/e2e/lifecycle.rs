@@ -59,13 +59,14 @@ fn two_days_pass(world: &World) {
     world.simulator.reconfigure(|config| config.clock_skew_milliseconds += 2 * 24 * 3_600_000);
 }
 
-/// Deletes a resource, and waits until it is gone.
+/// Waits until the operator exposes a series with this value.
 async fn until_metrics_show(operator: &Process, series: &str) {
     let line = format!("confidence_operator_{series}\n");
     let metrics = async || get(operator, "/metrics").await.1;
     eventually(series, Deadline::default(), metrics, |it| it.contains(&line)).await;
 }
 
+/// Deletes a resource, and waits until it is gone.
 async fn delete(world: &World, name: &str) {
     world.delete(name).await;
     let object = async || world.api().get_opt(name).await.unwrap();
