@@ -137,6 +137,9 @@ impl<'a> Call<'a> {
             && (!self.is_on_its_way || matches!(end, End::Answer(200..=407 | 409..=499, _)))
         {
             history.add(lifecycle::Event::PostEnded { attempt: attempt.clone() });
+            if answer.is_some_and(|it| it.status().is_success() && tells_secret(it)) {
+                history.add(lifecycle::Event::Held { process: process.to_string(), attempt: attempt.clone() });
+            }
         }
         if self.is_token {
             judge.turns(process, |turns| turns.token_ends(Instant::now()));
@@ -205,6 +208,12 @@ fn end_of(answer: &Response<Bytes>) -> End {
         200..300 if !is_readable => End::Unreadable,
         code => End::Answer(code, has("code") && has("message")),
     }
+}
+
+/// Whether an answer to a POST is all that the operator needs of it: the secret and its own labels.
+fn tells_secret(answer: &Response<Bytes>) -> bool {
+    let credential: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+    credential["clientSecret"]["secret"].is_string() && !labels(&credential["labels"]).is_empty()
 }
 
 fn mask_of(request: &Request<Bytes>) -> Vec<String> {

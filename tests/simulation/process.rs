@@ -43,6 +43,8 @@ pub struct Place {
     pub router: Router,
     pub judge: Judge,
     pub elected: bool,
+    /// Which installation of the operator it is.
+    pub instance: &'static str,
     pub observe: ObserveMode,
     pub credentials: Credentials,
     /// How often to look for drift, and how finely to tell when a credential was last seen.
@@ -63,6 +65,7 @@ impl Place {
             router: simulator.router(),
             judge: judge.clone(),
             elected: false,
+            instance: "simulation",
             observe: ObserveMode::Auto,
             credentials: Credentials::Token("test-token".into()),
             interval: INTERVAL,
@@ -126,7 +129,7 @@ pub async fn run(process: Process, seed: u64, place: Place, stop: watch::Receive
             namespaces: Vec::new(),
             watch_secrets: place.watch_secrets,
             min_interval: Duration::from_secs(1),
-            instance_id: Some("simulation".to_owned()),
+            instance_id: Some(place.instance.to_owned()),
             seed: Some(seed),
         },
         metrics: counted,

@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::judge::Process;
+use crate::lifecycle;
 use crate::process::{self, Place};
 
 /// All the replicas, and the dice for their starts.
@@ -63,7 +64,7 @@ impl Replicas {
             for (index, replica) in self.all.iter_mut().enumerate() {
                 if replica.running.as_ref().is_some_and(|(task, _)| task.is_finished()) {
                     replica.place.judge.record.tell(format_args!("{index}/{} has ended", replica.number));
-                    replica.end(self.random.u64(500..3_000));
+                    replica.end(index, self.random.u64(500..3_000));
                 }
             }
             if Instant::now() >= end {
@@ -91,7 +92,7 @@ impl Replicas {
             task.abort();
         }
         let rest = self.random.u64(0..4_000);
-        self.all[replica].end(rest);
+        self.all[replica].end(replica, rest);
     }
 
     /// A process is told to stop.
@@ -104,8 +105,12 @@ impl Replicas {
 
 impl Replica {
     /// The process is over; another starts after so many milliseconds.
-    fn end(&mut self, rest: u64) {
+    fn end(&mut self, index: usize, rest: u64) {
         self.running = None;
+        if let Some(history) = &self.place.judge.lifecycle {
+            let process = Process { replica: index, number: self.number }.to_string();
+            history.add(lifecycle::Event::ProcessEnded { process });
+        }
         self.starts = Instant::now() + Duration::from_millis(rest);
     }
 }

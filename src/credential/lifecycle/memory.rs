@@ -82,17 +82,13 @@ impl Remembered {
     }
 
     /// Notes the attempt that the annotation names: one that this process did not write may be another process's, and nobody
-    /// knows how it went.
+    /// knows how it went. An older one, or none, is a record that was lost or restored: what this process knows stands.
     pub(super) fn see_attempt(&mut self, attempt: Option<Attempt>, clock: Duration) {
+        let Some(attempt) = attempt else { return };
         let known = self.facts.attempt.map(|it| it.attempt);
-        if known != attempt {
-            self.facts.attempt = attempt.map(|attempt| AttemptMemory {
-                attempt,
-                since: clock,
-                generation: None,
-                outcome: AttemptOutcome::Unknown,
-                lists: 0,
-            });
+        if known.is_none_or(|known| known != attempt && known.number <= attempt.number) {
+            let (generation, outcome, lists) = (None, AttemptOutcome::Unknown, 0);
+            self.facts.attempt = Some(AttemptMemory { attempt, since: clock, generation, outcome, lists });
         }
     }
 
@@ -124,5 +120,25 @@ impl Remembered {
         if let Some(attempt) = &mut self.facts.attempt {
             attempt.outcome = outcome;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A backup or a person may take the annotation back; a newer one is another process's.
+    #[test]
+    fn lost_or_older_annotation_forgets_no_attempt() {
+        let attempt = |number| Attempt { number, nonce: 7 };
+        let mut memory = Remembered::default();
+        for (seen, known) in [(None, None), (Some(2), Some(2)), (None, Some(2)), (Some(1), Some(2)), (Some(3), Some(3))]
+        {
+            memory.see_attempt(seen.map(attempt), Duration::ZERO);
+            assert_eq!(memory.facts.attempt.map(|it| it.attempt.number), known, "{seen:?}");
+        }
+        let other = Attempt { number: 3, nonce: 8 };
+        memory.see_attempt(Some(other), Duration::ZERO);
+        assert_eq!(memory.facts.attempt.map(|it| it.attempt), Some(other));
     }
 }

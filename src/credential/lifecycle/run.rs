@@ -168,7 +168,7 @@ impl Run<'_> {
             clock,
             nonce: fastrand::u64(..),
         };
-        let is_resolved = resource.attempt.is_some_and(|attempt| is_resolved(&facts, attempt));
+        let is_resolved = facts.memory.attempt.is_some_and(|known| is_resolved(&facts, known.attempt));
         let step = next_step(&facts);
         self.memory.note_resolved(is_resolved);
         Ok(step)

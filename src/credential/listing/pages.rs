@@ -1,6 +1,6 @@
 //! Reading a listing page by page.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 
 use jiff::Timestamp;
@@ -17,8 +17,8 @@ pub(in crate::credential) const PAGE_SIZE: u16 = 100;
 /// What a listing says of the credentials that somebody wants.
 #[derive(Debug, Default)]
 pub(in crate::credential) struct Listing {
-    /// By id, with the time at which their page was asked for.
-    credentials: HashMap<Box<str>, (ClientCredential, Instant)>,
+    /// By id, with the time at which their page was asked for. Ordered: decisions name what they find in this order.
+    credentials: BTreeMap<Box<str>, (ClientCredential, Instant)>,
     pages: usize,
     began: Option<Instant>,
     date: Option<Timestamp>,

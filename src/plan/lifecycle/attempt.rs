@@ -52,6 +52,7 @@ pub(super) fn may_be_held_elsewhere(facts: &Facts<'_>, attempt: Attempt) -> Opti
     let since = match memory(facts, attempt) {
         Some(known) if known.generation.is_some() => return None,
         Some(known) => known.since,
+        None if is_older(facts, attempt) => return None,
         None => facts.clock,
     };
     (facts.clock < since + outcome_wait(facts.surroundings)).then(|| waiting(facts, since))
@@ -106,12 +107,20 @@ fn memory(facts: &Facts<'_>, attempt: Attempt) -> Option<AttemptMemory> {
 
 /// Whether the facts tell what became of an attempt. The controller then notes [`AttemptOutcome::Found`], because the
 /// Secret and the credential that tell it may go.
+///
+/// No attempt is written before the one before it is resolved, so one that is older than what this process knows is resolved.
 pub fn is_resolved(facts: &Facts<'_>, attempt: Attempt) -> bool {
     let is_published = facts.published().is_some_and(|secret| secret.attempt == Some(attempt));
     let is_given_up = facts.resource.records.unresolved.iter().any(|it| it.attempt == attempt);
     let is_shown = facts.labelled().iter().any(|credential| credential.attempt == Some(attempt));
     let is_known = memory(facts, attempt).is_some_and(|known| known.outcome != AttemptOutcome::Unknown);
-    is_published || is_given_up || is_shown || is_known || facts.created_by(attempt).is_some()
+    let is_created = facts.created_by(attempt).is_some();
+    is_published || is_given_up || is_shown || is_known || is_created || is_older(facts, attempt)
+}
+
+/// Whether an attempt is older than the one that this process knows: the annotation was restored.
+fn is_older(facts: &Facts<'_>, attempt: Attempt) -> bool {
+    facts.memory.attempt.is_some_and(|known| attempt.number < known.attempt.number)
 }
 
 /// Whether the annotation was copied from another resource or another cluster: its credential is another's.

@@ -235,8 +235,9 @@ pub(super) fn may_be_ours(facts: &Facts<'_>, credential: &Credential) -> bool {
 }
 
 fn is_of_attempt(facts: &Facts<'_>, credential: &Credential, attempt: Attempt) -> bool {
-    let unresolved = facts.resource.records.unresolved.iter().any(|it| it.attempt == attempt);
-    if facts.resource.attempt != Some(attempt) && !unresolved {
+    let remembered = facts.memory.attempt.map(|known| known.attempt);
+    let unresolved = facts.resource.records.unresolved.iter().map(|it| it.attempt);
+    if !unresolved.chain(facts.resource.attempt).chain(remembered).any(|of_record| of_record == attempt) {
         return false;
     }
     let is_bound = facts.published().is_some_and(|secret| secret.attempt == Some(attempt));

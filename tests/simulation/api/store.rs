@@ -110,6 +110,12 @@ impl Store {
         Some(later.iter().filter(|it| it.kind == kind).cloned().collect())
     }
 
+    /// What an object of this name was before, as far as the changes are kept.
+    pub fn versions(&self, kind: Kind, name: &str) -> Vec<Value> {
+        let of_it = |it: &&Change| it.kind == kind && it.object["metadata"]["name"] == name && it.what != "DELETED";
+        self.changes.iter().filter(of_it).map(|it| it.object.clone()).collect()
+    }
+
     /// Forgets what happened up to now, so that a watch from before has to begin anew.
     pub fn compact(&mut self) {
         self.compacted = self.version;

@@ -1,8 +1,9 @@
 //! What happens, done to the world.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use confidence_operator::api::{RECONCILE_REQUESTED_AT, RETIRE, ROTATE_REQUESTED_AT};
+use confidence_operator::api::{ATTEMPT, RECONCILE_REQUESTED_AT, RETIRE, ROTATE_REQUESTED_AT};
 use serde_json::{Value, json};
 
 use super::history::{Event, published, value_of};
@@ -23,9 +24,18 @@ impl World {
                 let fields = spec(*resource, &mut self.random);
                 self.apply(*resource, &fields);
             }
-            Action::Rotate(resource) => self.annotate(*resource, ROTATE_REQUESTED_AT, None),
+            Action::Rotate(resource) => {
+                if let Some(object) = self.object(*resource) {
+                    self.history.add(Event::RotationAsked { uid: uid_of(&object) });
+                }
+                self.annotate(*resource, ROTATE_REQUESTED_AT, None);
+            }
             Action::Reconcile(resource) => self.annotate(*resource, RECONCILE_REQUESTED_AT, None),
             Action::Retire(resource) => self.retire(*resource),
+            Action::LoseStatus(resource) => self.lose(*resource, false),
+            Action::LoseRecords(resource) => self.lose(*resource, true),
+            Action::Restore(resource) => self.restore(*resource),
+            Action::RestoreSecret(resource) => self.restore_secret(*resource),
             Action::DeleteSecret(_) | Action::EditSecret(_) | Action::AddKey(_) | Action::ReplaceSecret(_) => {
                 self.act_on_secret(action);
             }
@@ -56,7 +66,83 @@ impl World {
             None => return,
         };
         merge(&mut spec, fields);
+        let is_scheduled = spec["rotation"]["every"].is_string();
         self.api.with(|store| store.put(Kind::Resource, &name(resource), &json!({"spec": spec})));
+        if let Some(object) = self.object(resource).filter(|_| is_scheduled) {
+            self.history.add(Event::Scheduled { uid: uid_of(&object) });
+        }
+        self.lose_hidden_secrets(resource);
+    }
+
+    /// With the status lost and the name changed before the operator wrote it again, nothing names the former Secret: it is
+    /// removed by hand, as the docs say.
+    fn lose_hidden_secrets(&self, resource: usize) {
+        if self.object(resource).is_some_and(|it| it["status"]["publishedSecret"].is_null()) {
+            self.remove_unnamed_secrets(resource);
+        }
+    }
+
+    /// Removes by hand what neither the spec nor the status names.
+    pub(super) fn remove_unnamed_secrets(&self, resource: usize) {
+        let Some(object) = self.object(resource) else { return };
+        let uid = uid_of(&object);
+        let secrets: Vec<Value> = self.api.with(|store| store.list(Kind::Secret).cloned().collect());
+        for secret in secrets {
+            let name = &secret["metadata"]["name"];
+            let is_own = matches!(published("", &secret), Some(Event::Published { uid: owner, .. }) if owner == uid);
+            let (asked, recorded) = (&object["spec"]["publishedSecret"], &object["status"]["publishedSecret"]);
+            let is_named = asked["name"] == *name || recorded["name"] == *name;
+            if is_own && !is_named {
+                let name = name.as_str().unwrap();
+                self.history.add(Event::Meddled { uid: uid.clone() });
+                self.history.add(Event::SecretGone { secret: name.to_owned() });
+                self.api.with(|store| store.delete(Kind::Secret, name));
+            }
+        }
+    }
+
+    /// The status is lost, and the attempt annotation if that is asked for.
+    fn lose(&mut self, resource: usize, with_attempt: bool) {
+        let Some(mut object) = self.object(resource) else { return };
+        self.history.add(Event::RecordsLost { uid: uid_of(&object) });
+        object.as_object_mut().unwrap().remove("status");
+        if let Some(annotations) = object["metadata"]["annotations"].as_object_mut().filter(|_| with_attempt) {
+            annotations.remove(ATTEMPT);
+        }
+        self.api.with(|store| store.replace(Kind::Resource, &name(resource), object));
+        self.lose_hidden_secrets(resource);
+    }
+
+    /// A resource is as it was before, from a backup: annotations, spec and status. Its uid stays.
+    fn restore(&mut self, resource: usize) {
+        let Some(object) = self.object(resource).filter(|it| it["metadata"]["deletionTimestamp"].is_null()) else {
+            return;
+        };
+        let uid = &object["metadata"]["uid"];
+        let versions = self.api.with(|store| store.versions(Kind::Resource, &name(resource)));
+        let versions: Vec<Value> = versions.into_iter().filter(|it| it["metadata"]["uid"] == *uid).collect();
+        let Some(mut before) = self.random.choice(versions) else { return };
+        self.history.add(Event::RecordsLost { uid: uid_of(&object) });
+        if before["spec"] != object["spec"] {
+            let generation = object["metadata"]["generation"].as_i64().unwrap() + 1;
+            before["metadata"]["generation"] = json!(generation);
+        } else {
+            before["metadata"]["generation"] = object["metadata"]["generation"].clone();
+        }
+        self.api.with(|store| store.replace(Kind::Resource, &name(resource), before));
+        self.lose_hidden_secrets(resource);
+    }
+
+    /// The published Secret is as it was before, from a backup.
+    fn restore_secret(&mut self, resource: usize) {
+        let Some((name, secret)) = self.secret(resource) else { return };
+        let versions = self.api.with(|store| store.versions(Kind::Secret, &name));
+        let Some(mut before) = self.random.choice(versions) else { return };
+        let Some(Event::Published { uid, .. }) = published(&name, &secret) else { return };
+        self.history.add(Event::Meddled { uid });
+        before["metadata"]["uid"] = secret["metadata"]["uid"].clone();
+        let after = owned_update(&secret, before, SOMEBODY);
+        self.api.with(|store| store.replace(Kind::Secret, &name, after));
     }
 
     fn delete(&self, resource: usize) {
@@ -161,6 +247,7 @@ impl World {
     }
 
     pub(super) fn jump(&self, minutes: i64) {
+        self.history.add(Event::Jumped { by: Duration::from_mins(minutes.unsigned_abs()) });
         self.simulator.reconfigure(|config| config.clock_skew_milliseconds += minutes * 60_000);
     }
 }

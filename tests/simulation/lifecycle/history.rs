@@ -26,6 +26,17 @@ pub enum Event {
     Retire {
         credential: String,
     },
+    /// A user asks for a rotation, or applies a spec that asks for them by age.
+    RotationAsked {
+        uid: String,
+    },
+    Scheduled {
+        uid: String,
+    },
+    /// The server's clock goes on by so much more than ours.
+    Jumped {
+        by: Duration,
+    },
     /// An attempt is stored in the annotation.
     Attempt {
         uid: String,
@@ -44,6 +55,15 @@ pub enum Event {
     /// Its process was told how it ended.
     PostEnded {
         attempt: String,
+    },
+    /// A process got the secret with the answer to its POST.
+    Held {
+        process: String,
+        attempt: String,
+    },
+    /// A process is over, and what it knew with it.
+    ProcessEnded {
+        process: String,
     },
     /// A LIST is answered.
     Listed,
@@ -80,6 +100,10 @@ pub enum Event {
     },
     /// Somebody else changes or deletes a Secret, or a credential.
     Meddled {
+        uid: String,
+    },
+    /// The status of a resource is lost, or is as it was before.
+    RecordsLost {
         uid: String,
     },
     /// The operator deletes a Secret.

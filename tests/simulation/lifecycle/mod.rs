@@ -9,13 +9,14 @@ mod judge;
 mod oracle;
 mod play;
 mod schedule;
+mod second_cluster;
 
 pub use self::history::{Event, History, attempt_of};
 use self::play::play;
 use self::schedule::Schedule;
 
 /// So many schedules are played where `SIMULATION_SCHEDULES` does not say.
-const SCHEDULES: u64 = 1_500;
+const SCHEDULES: u64 = 10_000;
 
 #[test]
 fn created_credentials_keep_their_invariants() {

@@ -45,7 +45,7 @@ pub struct World {
     pub replicas: Replicas,
     /// Labels that somebody took away.
     pub labels: BTreeMap<String, BTreeMap<String, String>>,
-    judge: Judge,
+    pub judge: Judge,
     resources: usize,
 }
 
@@ -98,6 +98,9 @@ impl World {
         self.converges(true, RESTS_WITHIN).await?;
         self.history.add(Event::Rest);
         self.replicas.pass(QUIET).await;
+        if schedule.is_copied {
+            self.copy_is_inert().await?;
+        }
         self.first_missing(true).map_or(Ok(()), |missing| Err(format!("no longer at rest: {missing}")))
     }
 
@@ -108,6 +111,7 @@ impl World {
             place.trouble.set_percent(0);
             place.partition.send_replace(false);
         }
+        (0..self.resources).for_each(|resource| self.remove_unnamed_secrets(resource));
         self.remove_foreign_secrets();
         for (credential, labels) in std::mem::take(&mut self.labels) {
             self.simulator.relabel(CLIENT, &credential, labels);

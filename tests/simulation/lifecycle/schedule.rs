@@ -11,6 +11,9 @@ use crate::disturbance::Disturbance;
 /// The shortest that the CRD allows.
 pub const UNTIL_UNUSED_FOR: Duration = Duration::from_hours(1);
 
+/// How old the credentials of some resources may become.
+pub const EVERY: Duration = Duration::from_hours(2);
+
 /// How late a call lands at the most.
 pub const LATEST: Duration = Duration::from_secs(200);
 
@@ -31,6 +34,11 @@ pub enum Action {
     EditSecret(usize),
     AddKey(usize),
     ReplaceSecret(usize),
+    /// The status is lost, with the attempt annotation or without; the resource or its Secret is put back as it was before.
+    LoseStatus(usize),
+    LoseRecords(usize),
+    Restore(usize),
+    RestoreSecret(usize),
     /// Somebody deletes the credential that is published, changes it, copies it with its labels, or takes those away.
     DeleteCredential(usize),
     EditCredential(usize),
@@ -53,6 +61,8 @@ pub struct Schedule {
     pub elected: bool,
     pub watch_secrets: bool,
     pub resources: usize,
+    /// Whether everything is restored into a second cluster in the end.
+    pub is_copied: bool,
     /// What happens, and how long after what happened before.
     pub actions: Vec<(Duration, Action)>,
 }
@@ -84,7 +94,8 @@ impl Schedule {
             actions.push((Duration::from_millis(pause), action(resources, replicas, random)));
         }
         let watch_secrets = random.u32(0..5) != 0;
-        Self { config, replicas, elected, watch_secrets, resources, actions }
+        let is_copied = random.u32(0..4) == 0;
+        Self { config, replicas, elected, watch_secrets, resources, is_copied, actions }
     }
 }
 
@@ -98,7 +109,7 @@ impl Action {
 fn action(resources: usize, replicas: usize, random: &mut fastrand::Rng) -> Action {
     let resource = random.usize(0..resources);
     let replica = random.usize(0..replicas);
-    match random.u32(0..120) {
+    match random.u32(0..127) {
         0..12 => Action::Apply(resource, change(resource, random)),
         12..17 => Action::Delete(resource),
         17..20 => Action::Recreate(resource),
@@ -125,6 +136,10 @@ fn action(resources: usize, replicas: usize, random: &mut fastrand::Rng) -> Acti
         107..114 => Action::Disturb(Disturbance::Crash(replica)),
         114..116 => Action::Disturb(Disturbance::Stop(replica)),
         116..118 => Action::Disturb(Disturbance::Partition(replica, true)),
+        118..120 => Action::LoseStatus(resource),
+        120..122 => Action::LoseRecords(resource),
+        122..124 => Action::Restore(resource),
+        124 => Action::RestoreSecret(resource),
         _ => Action::Disturb(Disturbance::Partition(replica, false)),
     }
 }

@@ -140,6 +140,35 @@ fn attempt_that_is_not_stored_sends_nothing() {
     assert!(matches!(scene.step(), Step::WriteAttempt { .. }), "{:?}", scene.step());
 }
 
+/// A backup brings back an older annotation, or none: what this process knows is waited for, and the older one is not.
+#[test]
+fn restored_annotation_hides_no_outstanding_attempt() {
+    for stored in [None, Some(attempt(1))] {
+        let mut scene = Scene::new();
+        scene.resource.has_finalizer = true;
+        scene.remember(2, AttemptOutcome::Unknown, 999);
+        scene.resource.attempt = stored;
+        let until = Some(Until::Clock(Duration::from_secs(999 + 80)));
+        assert_eq!(scene.step(), Step::Wait { until, reason: WaitReason::AttemptOutstanding }, "{stored:?}");
+        scene.memory.attempt.as_mut().unwrap().outcome = AttemptOutcome::NothingCreated;
+        let next = Attempt { number: 3, nonce: 99 };
+        assert_eq!(scene.step(), Step::WriteAttempt { attempt: next, with_finalizer: false }, "{stored:?}");
+    }
+}
+
+/// The stray of an attempt that a backup brought back is no secret that another process holds.
+#[test]
+fn stray_of_restored_annotation_is_replaced() {
+    let mut scene = Scene::new();
+    scene.resource.has_finalizer = true;
+    scene.remember(2, AttemptOutcome::NothingCreated, 900);
+    scene.resource.attempt = Some(attempt(1));
+    scene.list(vec![credential("k1", 1)]);
+    scene.fetch("k1", Answer::Found(credential("k1", 1), Disclosure::Withheld));
+    let step = scene.step();
+    assert!(!matches!(step, Step::Wait { reason: WaitReason::AttemptOutstanding, .. }), "{step:?}");
+}
+
 /// Row 7: it turns up in a LIST, and is published at once.
 #[test]
 fn lost_answer_that_turns_up_is_published() {

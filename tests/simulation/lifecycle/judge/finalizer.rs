@@ -1,16 +1,22 @@
 //! Invariant 8: when the finalizer goes, no credential of the resource is live, unless it asked to keep it. What somebody else
-//! labelled otherwise is nobody's.
+//! labelled otherwise is nobody's. Where the status is lost and the Secret was never there or somebody meddled with it, no
+//! record tells what is ours, and a label alone never deletes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::history::{At, Event};
 
 pub fn check(events: &[At]) -> Result<(), String> {
     let mut live: BTreeMap<&String, &String> = BTreeMap::new();
+    let (mut lost, mut traced): (BTreeSet<&String>, BTreeSet<&String>) = Default::default();
     for (_, event) in events {
         match event {
             Event::Landed { uid, credential, attempt: Some(_), .. } => drop(live.insert(credential, uid)),
+            Event::RecordsLost { uid } => drop(lost.insert(uid)),
+            Event::Published { uid, .. } => drop(traced.insert(uid)),
+            Event::Meddled { uid } => drop(traced.remove(uid)),
             Event::Gone { credential } | Event::Relabelled { credential } => drop(live.remove(credential)),
+            Event::Released { uid, .. } if lost.contains(uid) && !traced.contains(uid) => {}
             Event::Released { uid, is_kept: false } => {
                 if let Some((credential, _)) = live.iter().find(|(_, of)| *of == &uid) {
                     return Err(format!("the finalizer of {uid} goes while {credential} is live"));
@@ -24,7 +30,7 @@ pub fn check(events: &[At]) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{gone, history, landed, released};
+    use super::super::testing::{gone, history, landed, published, released};
     use super::*;
 
     #[test]
@@ -36,5 +42,15 @@ mod tests {
     #[test]
     fn live_credential_without_finalizer_is_rejected() {
         assert!(check(&history([landed("a"), released(false)])).is_err());
+        let lost = Event::RecordsLost { uid: "u".into() };
+        assert!(check(&history([landed("a"), landed("b"), published("b"), lost, released(false)])).is_err());
+    }
+
+    #[test]
+    fn credential_that_no_record_tells_may_stay() {
+        let lost = Event::RecordsLost { uid: "u".into() };
+        let meddled = Event::Meddled { uid: "u".into() };
+        let events = [landed("a"), landed("b"), published("b"), lost, meddled, gone("b"), released(false)];
+        assert_eq!(check(&history(events)), Ok(()));
     }
 }

@@ -2,10 +2,12 @@
 
 mod deletion;
 mod finalizer;
+mod held;
 mod live;
 mod one_post;
 mod rest;
 mod told;
+mod unasked;
 mod working;
 
 use super::history::At;
@@ -14,12 +16,14 @@ use super::history::At;
 type Rule = fn(&[At]) -> Result<(), String>;
 
 /// By the numbers of the invariants.
-const RULES: [(u8, Rule); 7] = [
+const RULES: [(u8, Rule); 9] = [
     (1, one_post::check),
     (2, live::check),
     (3, deletion::check),
     (4, working::check),
     (5, told::check),
+    (6, held::check),
+    (7, unasked::check),
     (8, finalizer::check),
     (10, rest::check),
 ];
