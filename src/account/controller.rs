@@ -204,20 +204,22 @@ impl<K: AccountObject> Keepers<'_, K> {
 
     fn apply(&mut self, object: Arc<K>) {
         let (key, name) = (Key::of(object.as_ref()), object.account_name());
-        self.controller.accounts.put(&name, object.grants().map(<[_]>::to_vec));
+        let namespace = if key.namespace.is_empty() { &self.controller.own_namespace } else { &key.namespace };
+        let source = SecretSource::of(&object.settings().credentials, namespace).ok();
+        let secret = source.map(|source| source.secret);
+        self.controller.accounts.put(&name, object.grants().map(<[_]>::to_vec), secret.clone());
         if self.accounts.get(&key).is_some_and(|kept| kept.object.borrow().uid() != object.uid()) {
             // Another one has its name now.
             self.remove(&key);
-            self.controller.accounts.put(&name, object.grants().map(<[_]>::to_vec));
+            self.controller.accounts.put(&name, object.grants().map(<[_]>::to_vec), secret.clone());
         }
         if !self.accounts.contains_key(&key) {
             let kept = self.begin(&name, &object);
             self.accounts.insert(key.clone(), kept);
         }
         let Some(kept) = self.accounts.get(&key) else { return };
-        let namespace = if key.namespace.is_empty() { &self.controller.own_namespace } else { &key.namespace };
-        if let Ok(source) = SecretSource::of(&object.settings().credentials, namespace) {
-            self.controller.secrets.set(&name, source.secret, &kept.secret_changed);
+        if let Some(secret) = secret {
+            self.controller.secrets.set(&name, secret, &kept.secret_changed);
         }
         // A new status is no news.
         kept.object.send_if_modified(|before| {

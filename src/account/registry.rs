@@ -10,7 +10,10 @@ use super::grants::{Coverage, Labels, coverage, needs_labels};
 use super::{Account, NoAccount, name_of};
 use crate::api::account::Grant;
 use crate::api::spec::{AccountKind, AccountRef};
-use crate::engine::lock;
+use crate::engine::{Key, lock};
+
+/// The kinds of accounts that are resources.
+const KINDS: [AccountKind; 2] = [AccountKind::ConfidenceAccount, AccountKind::ClusterConfidenceAccount];
 
 /// Every account that there is: the operator's own, and those that are resources. A clone is the same registry.
 #[derive(Clone, Default)]
@@ -37,6 +40,8 @@ struct State {
 struct Entry {
     /// None for a kind that needs no grants.
     grants: Option<Vec<Grant>>,
+    /// The Secret with its credentials; none where the spec names none.
+    secret: Option<Key>,
     account: Connection,
 }
 
@@ -114,6 +119,13 @@ impl Accounts {
         }
     }
 
+    /// Whether a Secret holds the credentials of an account; none as long as the accounts are not listed.
+    pub fn use_secret(&self, secret: &Key) -> Option<bool> {
+        let state = self.state();
+        let is_known = self.0.connector.is_none() || KINDS.iter().all(|kind| state.listed.contains_key(kind));
+        is_known.then(|| state.objects.values().any(|entry| entry.secret.as_ref() == Some(secret)))
+    }
+
     /// An account by its name.
     pub fn by_name(&self, name: &str) -> Option<Arc<Account>> {
         self.0.default.iter().find(|account| *account.name == *name).cloned().or_else(|| self.made(name))
@@ -150,11 +162,10 @@ impl Accounts {
 
     fn is_listed(&self) -> bool {
         let state = self.state();
-        let kinds = [AccountKind::ConfidenceAccount, AccountKind::ClusterConfidenceAccount];
         let is_known = |kind: &AccountKind| state.listed.contains_key(kind);
         let is_pending = |entry: &Entry| matches!(entry.account, Connection::Pending);
         self.0.connector.is_none()
-            || (kinds.iter().all(is_known)
+            || (KINDS.iter().all(is_known)
                 && !state.objects.values().any(is_pending)
                 && !(state.needs_namespaces() && matches!(state.namespaces, Namespaces::Pending)))
     }
@@ -175,13 +186,14 @@ impl Accounts {
 
 /// What the watches report.
 impl Accounts {
-    /// An account exists, with these grants; none for a kind that needs none.
-    pub(super) fn put(&self, name: &Arc<str>, grants: Option<Vec<Grant>>) {
-        let is_known = self.state().objects.get(name).is_some_and(|entry| entry.grants == grants);
+    /// An account exists, with these grants (none for a kind that needs none) and this Secret.
+    pub(super) fn put(&self, name: &Arc<str>, grants: Option<Vec<Grant>>, secret: Option<Key>) {
+        let is_same = |entry: &Entry| entry.grants == grants && entry.secret == secret;
+        let is_known = self.state().objects.get(name).is_some_and(is_same);
         if !is_known {
             self.change(|state| {
                 let account = state.objects.remove(name).map_or(Connection::Pending, |entry| entry.account);
-                state.objects.insert(Arc::clone(name), Entry { grants, account });
+                state.objects.insert(Arc::clone(name), Entry { grants, secret, account });
             });
         }
     }

@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client, ResourceExt};
 
 use super::Failure;
+use crate::account::Accounts;
 use crate::api::conditions::Reason;
 use crate::api::spec::SecretKeyRef;
 use crate::engine::{Key, SecretName, SecretVersions, Trigger, WorkQueue};
@@ -19,6 +20,7 @@ const READ_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub(super) struct SecretReader {
     pub(super) client: Client,
+    pub(super) accounts: Accounts,
     pub(super) versions: Arc<SecretVersions>,
     pub(super) queue: WorkQueue,
 }
@@ -27,6 +29,7 @@ impl SecretReader {
     /// Reads the secret that a resource refers to.
     pub(super) async fn read(&self, user: &Key, reference: &SecretKeyRef) -> Result<DesiredSecret, Failure> {
         let secret = SecretName { namespace: Arc::clone(&user.namespace), name: reference.name.as_str().into() };
+        self.refuse_secret_of_account(&secret)?;
         let found = self.get(&secret).await?;
         if self.versions.served(user, &secret, found.as_ref().and_then(ResourceExt::resource_version).as_deref()) {
             self.queue.trigger(user, Trigger::DependencyChanged);
@@ -37,6 +40,24 @@ impl SecretReader {
             Failure::stalled(Reason::SecretNotFound, message)
         };
         value_of(&found.ok_or_else(missing)?, reference)
+    }
+
+    /// Whoever may write resources here must not get the credentials of an account written anywhere.
+    fn refuse_secret_of_account(&self, secret: &SecretName) -> Result<(), Failure> {
+        match self.accounts.use_secret(secret) {
+            Some(false) => Ok(()),
+            Some(true) => Err(Failure::stalled(
+                Reason::SecretInvalid,
+                format!(
+                    "spec.clientSecret: Secret {secret} holds the credentials of an account and is used for nothing else; name \
+                     another Secret"
+                ),
+            )),
+            None => Err(Failure::retry(
+                Reason::SecretUnreadable,
+                "spec.clientSecret: the accounts are not listed yet; the Secret is read after that",
+            )),
+        }
     }
 
     async fn get(&self, secret: &SecretName) -> Result<Option<Secret>, Failure> {

@@ -167,7 +167,12 @@ impl Controller {
             queue: queue.clone(),
             accounts: accounts.clone(),
             claims: Arc::clone(&claims),
-            secrets: SecretReader { client: client.clone(), versions, queue: queue.clone() },
+            secrets: SecretReader {
+                client: client.clone(),
+                accounts: accounts.clone(),
+                versions,
+                queue: queue.clone(),
+            },
             cache,
             observer,
             statuses: Arc::clone(&statuses),

@@ -188,7 +188,14 @@ fn claim_of(object: &ConfidenceClientCredential, url: &Arc<str>, name: &Credenti
         created: object.creation_timestamp().map_or(Timestamp::MAX, |it| it.0),
         is_holder: held.as_ref() == Some(name),
         was_rival: ready.is_some_and(|ready| ready.reason == Reason::Conflict.to_string()),
+        is_refused: held.is_none() && ready.is_some_and(|ready| is_refusal(&ready.reason)),
     }
+}
+
+/// Whether Confidence, or what keeps the account, said that the resource may not have its credential.
+fn is_refusal(reason: &str) -> bool {
+    let refusals = [Reason::Unauthenticated, Reason::Forbidden, Reason::CredentialNotFound];
+    refusals.iter().any(|it| it.to_string() == reason)
 }
 
 /// A listing keeps the credentials that somebody claims, and those that carry a label of the operator.

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 #![allow(clippy::missing_panics_doc, clippy::float_cmp, clippy::too_many_lines, clippy::assigning_clones)]
 
+mod account_objects;
 mod accounts;
 mod api_proxy;
 mod api_server;
@@ -28,6 +29,7 @@ mod rounds;
 mod secrets;
 mod service_account;
 mod takeover;
+mod tenancy;
 mod throttle;
 mod traces;
 mod triggers;

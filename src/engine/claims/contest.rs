@@ -22,6 +22,9 @@ pub(super) struct Claimant {
     pub(super) created: Timestamp,
     pub(super) is_holder: bool,
     pub(super) was_rival: bool,
+    pub(super) is_refused: bool,
+    /// When it was last refused. Its status forgets that when another one owns.
+    pub(super) refused_at: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -35,6 +38,12 @@ impl Claimant {
     /// The first in this order is to own: the one that held it last, else the oldest, else by namespace and name.
     fn rank(&self) -> (bool, Timestamp, &Key) {
         (!self.is_holder, self.created, &self.key)
+    }
+
+    /// Whether it may take the place of an owner that was refused: at most once in a while, so that several that are refused
+    /// do not take turns without end.
+    fn may_replace(&self, now: Instant) -> bool {
+        !self.is_refused && self.refused_at.is_none_or(|at| at + VACANCY <= now)
     }
 
     /// After a restart nobody knows since when the owner is gone that its status speaks of.
@@ -72,7 +81,7 @@ impl Contest {
     pub(super) fn put(&mut self, claimant: Claimant) {
         let known = self.owner.iter_mut().chain(&mut self.others).find(|it| it.key == claimant.key);
         match known {
-            Some(known) => *known = claimant,
+            Some(known) => *known = Claimant { refused_at: claimant.refused_at.or(known.refused_at), ..claimant },
             None => self.others.push(claimant),
         }
     }
@@ -97,6 +106,7 @@ impl Contest {
     /// Finds an owner where there is none, as far as somebody may own it by now.
     pub(super) fn decide(&mut self, started: Instant, now: Instant) {
         if self.owner.is_some() {
+            self.replace_refused(now);
             return;
         }
         if self.vacancy.is_none() && !self.others.is_empty() && self.others.iter().all(Claimant::waits_after_restart) {
@@ -115,5 +125,15 @@ impl Contest {
             self.vacancy = None;
         }
         self.owner = heir.map(|index| self.others.swap_remove(index));
+        self.replace_refused(now);
+    }
+
+    /// An owner that was refused, and so never had it, gives way to the first that was not.
+    pub(super) fn replace_refused(&mut self, now: Instant) {
+        let Some(owner) = self.owner.as_mut().filter(|owner| owner.is_refused) else { return };
+        let candidates = self.others.iter_mut().filter(|claimant| claimant.may_replace(now));
+        if let Some(heir) = candidates.min_by(|one, other| one.rank().cmp(&other.rank())) {
+            std::mem::swap(owner, heir);
+        }
     }
 }

@@ -9,6 +9,8 @@
 //!   ▲ a claimant of its namespace  │
 //!   └───────── at once ◄───────────┘
 //! ```
+//!
+//! Whoever claims what it may not have keeps nobody from it: a refused owner gives way at once.
 
 mod contest;
 mod registry;
@@ -39,6 +41,8 @@ pub struct Claim<C> {
     pub is_holder: bool,
     /// Its status says that another one owned this.
     pub was_rival: bool,
+    /// It may not have what it claims, and never had it: an owner that was refused gives way to any claimant that was not.
+    pub is_refused: bool,
 }
 
 /// How a claimant stands.

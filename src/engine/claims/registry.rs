@@ -36,9 +36,10 @@ impl<G: Eq + Hash + Clone, I: Eq + Hash + Clone> Registry<G, I> {
             self.claims.remove(key);
             changed = self.change(&before, now, |contest| contest.take(key, now));
         }
-        if let Some(Claim { of, created, is_holder, was_rival }) = claim {
+        if let Some(Claim { of, created, is_holder, was_rival, is_refused }) = claim {
             let of = (self.shared(of.0), of.1);
-            let claimant = Claimant { key: key.clone(), created, is_holder, was_rival };
+            let refused_at = is_refused.then_some(now);
+            let claimant = Claimant { key: key.clone(), created, is_holder, was_rival, is_refused, refused_at };
             changed.extend(self.change(&of, now, |contest| contest.put(claimant)));
             self.claims.insert(key.clone(), of);
         }
@@ -72,8 +73,12 @@ impl<G: Eq + Hash + Clone, I: Eq + Hash + Clone> Registry<G, I> {
         self.vacancies.first_key_value().filter(|_| self.is_listed).map(|(until, _)| *until)
     }
 
-    pub(super) fn standing(&self, key: &Key, of: &(G, I), now: Instant) -> Standing {
-        self.contest(&of.0, &of.1).map_or(Standing::Vacant { until: now }, |contest| contest.standing(key, now))
+    pub(super) fn standing(&mut self, key: &Key, of: &(G, I), now: Instant) -> Standing {
+        let contest = self.groups.get_mut(&of.0).and_then(|group| group.get_mut(&of.1));
+        contest.map_or(Standing::Vacant { until: now }, |contest| {
+            contest.replace_refused(now);
+            contest.standing(key, now)
+        })
     }
 
     pub(super) fn owner(&self, group: &G, id: &I) -> Option<&Key> {

@@ -24,11 +24,15 @@ fn key(name: &str) -> Key {
 /// A claim of an object of this age, of which the status says nothing.
 fn claim(created: i64) -> Claim<Credential> {
     let created = Timestamp::from_second(created).unwrap();
-    Claim { of: CREDENTIAL, created, is_holder: false, was_rival: false }
+    Claim { of: CREDENTIAL, created, is_holder: false, was_rival: false, is_refused: false }
 }
 
 fn holder(created: i64) -> Claim<Credential> {
     Claim { is_holder: true, ..claim(created) }
+}
+
+fn refused(created: i64) -> Claim<Credential> {
+    Claim { is_refused: true, ..claim(created) }
 }
 
 fn rival(created: i64) -> Claim<Credential> {
@@ -48,6 +52,24 @@ async fn listed(claims: &[(&str, Claim<Credential>)]) -> Claims<&'static str, &'
 
 fn owner(claims: &Claims<&'static str, &'static str>) -> Option<String> {
     claims.owner(&CREDENTIAL.0, &CREDENTIAL.1).map(|key| key.to_string())
+}
+
+/// Whoever claims first what it may not have keeps nobody from it, not even one whose status speaks of a conflict; of several
+/// that are refused the first stays.
+#[tokio::test(start_paused = true)]
+async fn refused_owner_gives_way() {
+    let claims = listed(&[("a/1", claim(1)), ("b/1", rival(2))]).await;
+    assert_eq!(owner(&claims).unwrap(), "a/1");
+    assert_eq!(claims.apply(&key("a/1"), Some(refused(1))), [key("b/1")]);
+    assert_eq!(owner(&claims).unwrap(), "b/1");
+    claims.apply(&key("a/1"), Some(rival(1)));
+    claims.apply(&key("b/1"), Some(refused(2)));
+    assert_eq!(owner(&claims).unwrap(), "b/1", "both were refused");
+    advance(VACANCY).await;
+    assert_eq!(claims.standing(&key("a/1"), &CREDENTIAL), Standing::Owner, "it may try again");
+    let claims = listed(&[("a/1", refused(1)), ("b/1", holder(2))]).await;
+    claims.remove(&key("b/1"));
+    assert_eq!(owner(&claims), None, "what a holder left is vacant");
 }
 
 /// Waits for the next that is due, for an hour.
