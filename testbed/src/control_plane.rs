@@ -99,6 +99,11 @@ impl ControlPlane {
         self.command("start-apiserver", "ready")
     }
 
+    /// The process whose children are etcd and the API server.
+    pub fn starter_id(&self) -> u32 {
+        self.starter.lock().unwrap_or_else(PoisonError::into_inner).child.id()
+    }
+
     fn command(&self, command: &str, answer: &str) -> Result<()> {
         let mut starter = self.starter.lock().unwrap_or_else(PoisonError::into_inner);
         let input = starter.input.as_mut().ok_or("the control plane is stopped")?;

@@ -5,6 +5,8 @@
 
 mod api_server;
 mod ceiling;
+mod created;
+mod edits;
 mod operator;
 mod plot;
 mod report;
@@ -12,6 +14,7 @@ mod run;
 mod scenarios;
 mod stage;
 mod targets;
+mod watch;
 
 use std::path::PathBuf;
 

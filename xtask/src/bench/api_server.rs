@@ -15,6 +15,10 @@ pub(super) async fn requests(client: &Client) -> Result<Requests, String> {
     for line in text.lines().filter(|line| line.starts_with("apiserver_request_total{")) {
         let (labels, value) = line.rsplit_once(' ').unwrap_or((line, "0"));
         let label = |name: &str| labels.split(&format!("{name}=\"")).nth(1)?.split('"').next();
+        // A dry run writes nothing.
+        if label("dry_run").is_some_and(|it| !it.is_empty()) {
+            continue;
+        }
         let (Some(resource), Some(verb)) = (label("resource"), label("verb")) else { continue };
         if !["confidenceclientcredentials", "secrets", "leases", "events"].contains(&resource) {
             continue;

@@ -2,11 +2,12 @@
 
 use confidence_operator::api::ConfidenceClientCredential;
 use futures::{StreamExt, TryStreamExt, stream};
+use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
-use kube::{Api, Client};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::operator::cpu_of_children;
 use super::stage::{Stage, credential, spec};
 
 /// Objects that statuses are written to.
@@ -18,9 +19,9 @@ const AT_ONCE: usize = 16;
 /// Calls that the simulator is asked to answer.
 const CALLS: usize = 2_000;
 
-/// Status writes a second that the control plane takes.
-pub(super) async fn status_writes(client: &Client) -> Result<f64, String> {
-    let api: Api<ConfidenceClientCredential> = Api::namespaced(client.clone(), "default");
+/// Status writes a second that the control plane takes, and milliseconds of its CPU for one.
+pub(super) async fn status_writes(stage: &Stage) -> Result<(f64, f64), String> {
+    let api: Api<ConfidenceClientCredential> = Api::namespaced(stage.client.clone(), "default");
     let api = &api;
     each(|number| async move {
         // As large as those that are measured: a write costs the API server in proportion.
@@ -28,14 +29,15 @@ pub(super) async fn status_writes(client: &Client) -> Result<f64, String> {
         api.create(&PostParams::default(), &object).await.map(drop)
     })
     .await?;
-    let began = Instant::now();
+    let cpu = || cpu_of_children(stage.plane.starter_id());
+    let (began, cpu_before) = (Instant::now(), cpu()?);
     each(|number| async move {
         api.patch_status(&name(number), &PatchParams::default(), &Patch::Merge(status(number))).await.map(drop)
     })
     .await?;
-    let seconds = began.elapsed().as_secs_f64();
+    let (seconds, cpu) = (began.elapsed().as_secs_f64(), cpu()? - cpu_before);
     each(|number| async move { api.delete(&name(number), &DeleteParams::default()).await.map(drop) }).await?;
-    Ok(per_second(OBJECTS, seconds))
+    Ok((per_second(OBJECTS, seconds), cpu * 1000.0 / per_second(OBJECTS, 1.0)))
 }
 
 async fn each<F, W>(work: F) -> Result<(), String>

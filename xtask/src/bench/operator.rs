@@ -44,14 +44,9 @@ impl Operator {
         Ok(Self { process, http: reqwest::Client::new(), url })
     }
 
-    /// CPU seconds so far: user and system, of all threads.
+    /// CPU seconds so far.
     pub(super) fn cpu(&self) -> Result<f64, String> {
-        let stat = self.proc("stat")?;
-        // The second field is the name in parentheses; the 14th and 15th are the ticks.
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks = |index: usize| fields.get(index).and_then(|it| it.parse::<f64>().ok());
-        let (user, system) = (ticks(11), ticks(12));
-        Ok((user.ok_or("no CPU time")? + system.ok_or("no CPU time")?) / TICKS_PER_SECOND)
+        Stat::read(self.process.id())?.cpu()
     }
 
     /// The memory that is resident now, and the most that ever was, in MiB.
@@ -80,6 +75,37 @@ impl Operator {
         let path = Path::new("/proc").join(self.process.id().to_string()).join(file);
         std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))
     }
+}
+
+/// What the kernel says of a process in `/proc/<pid>/stat`, from the state on: the name before it may hold anything.
+struct Stat(Vec<String>);
+
+impl Stat {
+    fn read(pid: u32) -> Result<Self, String> {
+        let path = format!("/proc/{pid}/stat");
+        let stat = std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
+        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+        Ok(Self(fields.map(str::to_owned).collect()))
+    }
+
+    fn parent(&self) -> Option<u32> {
+        self.0.get(1)?.parse().ok()
+    }
+
+    /// User and system, of all threads.
+    fn cpu(&self) -> Result<f64, String> {
+        let ticks = |index: usize| self.0.get(index).and_then(|it| it.parse::<f64>().ok()).ok_or("no CPU time");
+        Ok((ticks(11)? + ticks(12)?) / TICKS_PER_SECOND)
+    }
+}
+
+/// CPU seconds so far of the processes that a process started.
+pub(super) fn cpu_of_children(parent: u32) -> Result<f64, String> {
+    let processes = std::fs::read_dir("/proc").map_err(|error| format!("/proc: {error}"))?;
+    let pids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    // One that ends meanwhile is none of them.
+    let children = pids.filter_map(|pid| Stat::read(pid).ok()).filter(|stat| stat.parent() == Some(parent));
+    children.map(|stat| stat.cpu()).sum()
 }
 
 /// `USER_HZ` of Linux, on every platform that it runs on here.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use plotters::prelude::*;
 
-use super::scenarios::Measured;
+use super::watch::Measured;
 
 const SIZE: (u32, u32) = (1200, 900);
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::scenarios::Measured;
+use super::watch::Measured;
 use super::{plot, targets};
 
 /// All figures.
@@ -23,6 +23,8 @@ pub(super) struct Ceiling {
     pub(super) size: usize,
     /// Status writes a second that the control plane takes from a client that does nothing else.
     pub(super) status_writes: f64,
+    /// Milliseconds of CPU that one of them costs etcd and the API server.
+    pub(super) status_write_cpu: f64,
     /// Calls a second that the simulator answers to a client that does nothing else.
     pub(super) simulator: f64,
 }

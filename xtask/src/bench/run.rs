@@ -2,21 +2,22 @@
 
 use std::path::Path;
 
-use super::ceiling;
 use super::report::{Ceiling, Report};
-use super::scenarios::{self, Measured, Scenario};
-use super::stage::Stage;
+use super::scenarios::{self, Scenario};
+use super::stage::{Origin, Stage};
+use super::watch::Measured;
+use super::{ceiling, created, edits};
 
 /// Above this, the quota is not measured: it would take longer than it tells.
 const QUOTA_AT_MOST: usize = 1_000;
 
 /// Measures one size.
 pub(super) async fn size(size: usize, binary: &Path, wanted: &[Scenario], report: &mut Report) -> Result<(), String> {
-    let stage = Stage::set(size, binary).await?;
-    let status_writes = ceiling::status_writes(&stage.client).await?;
+    let stage = Stage::set(size, Origin::Adopted, binary).await?;
+    let (status_writes, status_write_cpu) = ceiling::status_writes(&stage).await?;
     let simulator = ceiling::simulator(&stage).await?;
     println!("  the control plane takes {status_writes:.0} status writes a second, the simulator {simulator:.0} calls");
-    report.ceilings.push(Ceiling { size, status_writes, simulator });
+    report.ceilings.push(Ceiling { size, status_writes, status_write_cpu, simulator });
     // Statuses must be there for everything that follows, so this one is always run.
     keep(report, scenarios::from_nothing(&stage).await?);
     let is_wanted = |scenario| wanted.is_empty() || wanted.contains(&scenario);
@@ -30,8 +31,11 @@ pub(super) async fn size(size: usize, binary: &Path, wanted: &[Scenario], report
         keep(report, scenarios::drift(&stage).await?);
     }
     if is_wanted(Scenario::Edits) {
-        keep(report, scenarios::edits(&stage, "edits, idle", "1h").await?);
-        keep(report, scenarios::edits(&stage, "edits, during rounds", "1s").await?);
+        keep(report, edits::edits(&stage, "edits, idle", "1h").await?);
+        keep(report, edits::edits(&stage, "edits, during rounds", "1s").await?);
+    }
+    if is_wanted(Scenario::Backlog) {
+        keep(report, edits::backlog(&stage).await?);
     }
     if is_wanted(Scenario::Latency) {
         scenarios::latency(&stage).await?.into_iter().for_each(|measured| keep(report, measured));
@@ -41,6 +45,11 @@ pub(super) async fn size(size: usize, binary: &Path, wanted: &[Scenario], report
     }
     if is_wanted(Scenario::Relist) {
         keep(report, scenarios::relist(&stage).await?);
+    }
+    drop(stage);
+    if is_wanted(Scenario::Created) && size <= created::AT_MOST {
+        let stage = Stage::set(size, Origin::Created, binary).await?;
+        created::created(&stage).await?.into_iter().for_each(|measured| keep(report, measured));
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use confidence_operator::api::{ConfidenceClientCredential, ConfidenceClientCrede
 use confidence_simulator::{Config, Credential, Running, Simulator};
 use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{Patch, PatchParams, PostParams};
+use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use serde_json::json;
 use testbed::ControlPlane;
@@ -32,14 +32,24 @@ pub(super) struct Stage {
     pub(super) simulator: Simulator,
     pub(super) setting: Setting,
     pub(super) plane: ControlPlane,
+    origin: Origin,
     _server: Running,
+}
+
+/// Where the credentials come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// They exist, and the resources name them.
+    Adopted,
+    /// The operator is to create them.
+    Created,
 }
 
 impl Stage {
     /// Starts everything and creates the resources.
-    pub(super) async fn set(size: usize, binary: &std::path::Path) -> Result<Self, String> {
+    pub(super) async fn set(size: usize, origin: Origin, binary: &std::path::Path) -> Result<Self, String> {
         testbed::install_crypto();
-        println!("\n{size} resources: starting a control plane");
+        println!("\n{size} resources, {origin:?}: starting a control plane");
         let plane = tokio::task::spawn_blocking(ControlPlane::start).await.map_err(|error| error.to_string())??;
         let crds = plane.kubectl().args(["apply", "--server-side", "-f", "crds/"]).output();
         let established = plane
@@ -57,7 +67,7 @@ impl Stage {
         let server = simulator.start().await.map_err(|error| error.to_string())?;
         let setting =
             Setting { binary: binary.to_owned(), kubeconfig: plane.kubeconfig(), confidence_url: server.url() };
-        let stage = Self { size, client, simulator, setting, plane, _server: server };
+        let stage = Self { size, client, simulator, setting, plane, origin, _server: server };
         stage.create().await?;
         Ok(stage)
     }
@@ -71,10 +81,17 @@ impl Stage {
         }
         for number in 0..self.size {
             let (client, id) = credential(number);
-            self.simulator.put(&client, &id, as_seeded(number));
+            match self.origin {
+                Origin::Adopted => self.simulator.put(&client, &id, as_seeded(number)),
+                Origin::Created => self.simulator.put_client(&client, confidence_simulator::Client::default()),
+            }
         }
         let creates = stream::iter(0..self.size).map(|number| async move {
-            let object = ConfidenceClientCredential::new(&name(number), spec(number, "BACKEND"));
+            let spec = match self.origin {
+                Origin::Adopted => spec(number, "BACKEND"),
+                Origin::Created => created_spec(number),
+            };
+            let object = ConfidenceClientCredential::new(&name(number), spec);
             let created = self.api(number).create(&PostParams::default(), &object).await;
             if number % 1000 == 999 {
                 println!("  {} created", number + 1);
@@ -109,6 +126,17 @@ impl Stage {
         edited.map(drop).map_err(|error| error.to_string())
     }
 
+    /// Whether every resource is Ready.
+    pub(super) async fn all_ready(&self) -> Result<bool, String> {
+        let all: Api<ConfidenceClientCredential> = Api::all(self.client.clone());
+        let all = all.list(&ListParams::default()).await.map_err(|error| error.to_string())?;
+        let is_ready = |object: &ConfidenceClientCredential| {
+            let conditions = object.status.as_ref().map(|status| &status.conditions);
+            conditions.is_some_and(|all| all.iter().any(|it| it.type_ == "Ready" && it.status == "True"))
+        };
+        Ok(all.items.len() == self.size && all.items.iter().all(is_ready))
+    }
+
     pub(super) fn set_latency(&self, latency: Duration) {
         let milliseconds = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
         self.simulator.reconfigure(|config| config.latency_milliseconds = milliseconds);
@@ -137,6 +165,19 @@ pub(super) fn spec(number: usize, sdk_type: &str) -> ConfidenceClientCredentialS
         "environments": ["production", "staging"],
         "labels": {"team": "checkout", "tier": "1"},
         "sdkType": sdk_type,
+    });
+    serde_json::from_value(spec).unwrap_or_default()
+}
+
+/// A spec that has the operator create its credential.
+fn created_spec(number: usize) -> ConfidenceClientCredentialSpec {
+    let (client, _) = credential(number);
+    let spec = json!({
+        "client": format!("clients/{client}"),
+        "displayName": format!("Credential {number}"),
+        "environments": ["production", "staging"],
+        "labels": {"team": "checkout", "tier": "1"},
+        "publishedSecret": {"name": name(number)},
     });
     serde_json::from_value(spec).unwrap_or_default()
 }
