@@ -1,7 +1,7 @@
 //! Credentials that the operator creates: from the manifest to the published Secret, rotated, deleted.
 
 use confidence_operator::api::{RECONCILE_REQUESTED_AT, RETIRE, ROTATE_REQUESTED_AT};
-use confidence_simulator::{CallKind, Client, Config, Secrets};
+use confidence_simulator::{CallKind, Client, Config, Fault, FaultKind, Secrets};
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 use kube::api::DeleteParams;
@@ -136,6 +136,26 @@ async fn requested_rotation_overlaps_until_old_is_silent() {
     let id = until_one_is_live(&world).await;
     assert_eq!(world.credential(&id).secret, second);
     world.until("turning", |it| condition(it, "Rotating").is_none()).await;
+}
+
+/// The age of the credential at the server begins a rotation; a create that fails meanwhile leaves Ready as it is.
+#[tokio::test]
+async fn schedule_rotates_and_failure_keeps_ready() {
+    let world = world(Secrets::Withheld).await;
+    let _operator = operator(&world);
+    let spec = json!({"rotation": {"every": "24h", "overlap": {"atLeast": "5m", "untilUnusedFor": "1h"}}});
+    ask(&world, "aging", spec).await;
+    let first = value(&published(&world, "aging").await);
+    let outage = world.simulator.fault(Fault::always(FaultKind::status(500)).on(CallKind::Create));
+    two_days_pass(&world);
+    world.until_calls(|calls| calls.iter().filter(|call| call.kind == CallKind::Create).count() >= 3).await;
+    let object = world.api().get("aging").await.unwrap();
+    assert_eq!(condition(&object, "Ready").unwrap().0, "True", "{}", message(&object));
+    assert_eq!(value(&world.secrets().get("aging").await.unwrap()), first);
+    world.simulator.remove_fault(outage);
+    let secret = async || value(&world.secrets().get("aging").await.unwrap());
+    let second = eventually("another secret", Deadline::default(), secret, |it| *it != first).await;
+    assert!(world.simulator.resolve(&first).is_ok() && world.simulator.resolve(&second).is_ok());
 }
 
 /// An old credential that is in use is never deleted, and a person is told.

@@ -19,6 +19,7 @@ mod examples;
 mod faults;
 mod gitops;
 mod lifecycle;
+mod lifecycle_crash;
 mod network;
 mod outage;
 mod prism;

@@ -66,7 +66,7 @@ impl Checker {
                 continue;
             };
             match listing.entry(name.credential()) {
-                Some((credential, at)) => self.check(key, credential, *at),
+                Some((credential, at)) => self.check(key, credential, *at, listing.date()),
                 // An entry that could not be read may be this one.
                 None => missing.push(key),
             }
@@ -93,7 +93,7 @@ impl Checker {
             let requester = Requester::background(Arc::clone(&key.namespace));
             if let Ok(read) = account.confidence.get(&name, &requester).await {
                 account.read_access.note_success();
-                self.check(key, &read.value, at);
+                self.check(key, &read.value, at, read.date);
                 return;
             }
         }
@@ -101,13 +101,14 @@ impl Checker {
         self.queue.trigger(key, Trigger::Resync);
     }
 
-    /// Checks one credential, as it was then. A resource with a time of its own is left alone: its reconcile compares.
-    fn check(&self, key: &Key, credential: &ClientCredential, at: Instant) {
+    /// Checks one credential, as it was then by our clock and by the server's. A resource with a time of its own is left
+    /// alone: its reconcile compares.
+    fn check(&self, key: &Key, credential: &ClientCredential, at: Instant, server_time: Option<Timestamp>) {
         let has_one = self.cache.has_one(key);
         if !self.queue.is_idle(key) && has_one {
             return;
         }
-        if self.in_sync.is_unchanged(key, credential) && !self.is_rotation_due(key) {
+        if self.in_sync.is_unchanged(key, credential) && !self.is_rotation_due(key, server_time) {
             self.cache.confirm(key, at);
             return;
         }
@@ -129,11 +130,13 @@ impl Checker {
         }
     }
 
-    /// Whether a reconcile may have to rotate a created credential: it decides by the time of the server.
-    fn is_rotation_due(&self, key: &Key) -> bool {
+    /// Whether a reconcile may have to rotate a created credential: it decides by the time of the server, too.
+    fn is_rotation_due(&self, key: &Key, server_time: Option<Timestamp>) -> bool {
         let object = self.objects.get(key);
         let rotation = object.as_ref().and_then(|object| object.status.as_ref()?.rotation.as_ref());
-        rotation.and_then(|it| it.next_rotation_time).is_some_and(|due| due.0 <= Timestamp::now())
+        rotation
+            .and_then(|it| it.next_rotation_time)
+            .is_some_and(|due| due.0 <= server_time.unwrap_or_else(Timestamp::now))
     }
 
     /// Hands resources to the work queue whose credentials a listing lacks, unless it lacks too many.
