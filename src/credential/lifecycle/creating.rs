@@ -6,11 +6,13 @@ use super::published_secret::SecretPublisher;
 use super::run::Run;
 use super::stored::unwritable;
 use super::writes::MetadataChange;
+use crate::api::OWN_LABEL_PREFIX;
 use crate::api::conditions::Reason;
 use crate::confidence::Recovery;
 use crate::confidence::name::CredentialName;
-use crate::confidence::wire::NewCredential;
+use crate::confidence::wire::{ClientCredential, NewCredential};
 use crate::credential::outcome::Failure;
+use crate::plan::Desired;
 use crate::plan::lifecycle::{
     ATTEMPT_LABEL, Attempt, AttemptMemory, AttemptOutcome, CreateReason, Created, DryRun, OWNER_LABEL, Publication,
     RESOURCE_LABEL, SecretState, ValueSource, resource_label,
@@ -58,7 +60,14 @@ impl Run<'_> {
         replaces: Option<CredentialName>,
     ) -> Result<(), Failure> {
         let resource = self.resource()?;
-        let new = self.new_credential(attempt, &resource.owner.to_string(), replaces.as_ref());
+        let key = self.calls.key();
+        let own_labels = [
+            (OWNER_LABEL, resource.owner.to_string()),
+            (RESOURCE_LABEL, resource_label(&key.namespace, &key.name)),
+            (ATTEMPT_LABEL, attempt.to_string()),
+        ];
+        let replaced = replaces.as_ref().and_then(|name| self.credential(name));
+        let new = new_credential(&self.desired, replaced.as_ref(), own_labels);
         let posted = self.life.memories.clock();
         self.memory.facts.last_change = Some(posted);
         self.memory.facts.dry_run = DryRun::NotDone;
@@ -94,30 +103,6 @@ impl Run<'_> {
         self.life.metrics.created(reason);
         self.tell("Created", "Create", format!("Created {name} at Confidence ({})", reason_words(reason))).await;
         Ok(())
-    }
-
-    /// What is created: the managed fields, the others as the replaced credential has them, and our labels.
-    pub(super) fn new_credential(
-        &self,
-        attempt: Attempt,
-        owner: &str,
-        replaces: Option<&CredentialName>,
-    ) -> NewCredential {
-        let model = replaces.and_then(|name| self.credential(name));
-        let is_own = |key: &String| key.starts_with(crate::api::OWN_LABEL_PREFIX);
-        let asked = self.desired.labels.clone().or_else(|| model.as_ref().map(|it| it.labels.clone()));
-        let mut labels: std::collections::BTreeMap<_, _> =
-            asked.into_iter().flatten().filter(|(key, _)| !is_own(key)).collect();
-        let key = self.calls.key();
-        labels.insert(OWNER_LABEL.to_owned(), owner.to_owned());
-        labels.insert(RESOURCE_LABEL.to_owned(), resource_label(&key.namespace, &key.name));
-        labels.insert(ATTEMPT_LABEL.to_owned(), attempt.to_string());
-        NewCredential {
-            display_name: self.desired.display_name.clone(),
-            environments: self.desired.environments.clone().or_else(|| Some(model.as_ref()?.environments.clone())),
-            labels,
-            sdk_type: self.desired.sdk_type.clone().or_else(|| Some(model.as_ref()?.sdk_type.clone())),
-        }
     }
 
     pub(super) async fn publish(&mut self, publication: Publication) -> Result<(), Failure> {
@@ -156,6 +141,22 @@ impl Run<'_> {
     }
 }
 
+/// What is created: the managed fields, the others as the replaced credential has them, and our labels.
+fn new_credential(
+    desired: &Desired,
+    replaced: Option<&ClientCredential>,
+    own_labels: [(&str, String); 3],
+) -> NewCredential {
+    let labels = desired.labels.clone().or_else(|| Some(replaced?.labels.clone())).unwrap_or_default();
+    let others = labels.into_iter().filter(|(key, _)| !key.starts_with(OWN_LABEL_PREFIX));
+    NewCredential {
+        display_name: desired.display_name.clone(),
+        environments: desired.environments.clone().or_else(|| Some(replaced?.environments.clone())),
+        labels: others.chain(own_labels.map(|(key, value)| (key.to_owned(), value))).collect(),
+        sdk_type: desired.sdk_type.clone().or_else(|| Some(replaced?.sdk_type.clone())),
+    }
+}
+
 fn reason_words(reason: CreateReason) -> &'static str {
     match reason {
         CreateReason::First => "the first of this resource",
@@ -189,10 +190,37 @@ fn unpublished(error: &kube::Error) -> Failure {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use kube::core::response::Status;
 
     use super::*;
+
+    /// A rotation changes nothing that the manifest leaves out; labels of ours are those of the new credential.
+    #[test]
+    fn unmanaged_fields_are_carried_over() {
+        let body = r#"{"displayName": "Before", "environments": ["theirs"], "sdkType": "BACKEND",
+            "labels": {"team": "theirs", "confidence-operator-attempt": "1-old"}}"#;
+        let replaced = ClientCredential::from_json(body.as_bytes()).unwrap();
+        let own =
+            || [(OWNER_LABEL, "o".to_owned()), (RESOURCE_LABEL, "r".to_owned()), (ATTEMPT_LABEL, "2-new".to_owned())];
+        let desired = Desired {
+            display_name: "After".into(),
+            environments: None,
+            labels: None,
+            sdk_type: None,
+            client_secret: None,
+        };
+        let new = new_credential(&desired, Some(&replaced), own());
+        assert_eq!(new.display_name, "After");
+        assert_eq!(
+            (new.environments.as_ref(), new.sdk_type.as_ref()),
+            (Some(&replaced.environments), Some(&replaced.sdk_type))
+        );
+        assert_eq!((new.labels["team"].as_str(), new.labels[ATTEMPT_LABEL].as_str()), ("theirs", "2-new"));
+        let first = new_credential(&desired, None, own());
+        assert_eq!((first.environments, first.sdk_type, first.labels.len()), (None, None, 3));
+    }
 
     /// An admission webhook may say anything.
     #[test]

@@ -30,7 +30,8 @@ impl World {
         let left_out = self.random.choice([LeftOut::Nothing, LeftOut::Statuses, LeftOut::Secrets]);
         let left_out = left_out.unwrap_or(LeftOut::Nothing);
         self.judge.record.tell(format_args!("a copy in a second cluster: {left_out:?} left out"));
-        let api = self.copy(left_out);
+        let keeps_uids = self.random.bool();
+        let api = self.copy(left_out, keeps_uids);
         let history = History::new(self.judge.record.clone());
         let judge =
             Judge::new(self.judge.record.clone(), api.clone(), false, ObserveMode::Auto).with_lifecycle(&history);
@@ -50,8 +51,8 @@ impl World {
         if left.is_empty() { Ok(()) } else { Err(format!("invariant 9: the second cluster keeps {left:?}")) }
     }
 
-    /// The objects as a backup restores them: with uids of their own.
-    fn copy(&self, left_out: LeftOut) -> ApiServer {
+    /// The objects as a backup restores them, with the uids that they had or with others.
+    fn copy(&self, left_out: LeftOut, keeps_uids: bool) -> ApiServer {
         let api = ApiServer::new();
         for kind in [Kind::Resource, Kind::Secret] {
             if kind == Kind::Secret && matches!(left_out, LeftOut::Secrets) {
@@ -62,7 +63,10 @@ impl World {
                 if kind == Kind::Resource && matches!(left_out, LeftOut::Statuses) {
                     object.as_object_mut().unwrap().remove("status");
                 }
-                object["metadata"]["uid"] = json!(format!("copy-of-{}", object["metadata"]["uid"].as_str().unwrap()));
+                if !keeps_uids {
+                    let uid = object["metadata"]["uid"].as_str().unwrap();
+                    object["metadata"]["uid"] = json!(format!("copy-of-{uid}"));
+                }
                 api.with(|store| store.replace(kind, &name, object));
             }
         }

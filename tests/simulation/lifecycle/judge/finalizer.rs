@@ -1,4 +1,4 @@
-//! Invariant 8: when the finalizer goes, no credential of the resource is live, unless it asked to keep it. What somebody else
+//! Invariant 8: when the finalizer goes, no credential of the resource is live and its Secret is gone, unless it asked to keep them. What somebody else
 //! labelled otherwise is nobody's. Where the status is lost and the Secret was never there or somebody meddled with it, no
 //! record tells what is ours, and a label alone never deletes.
 
@@ -8,18 +8,27 @@ use super::super::history::{At, Event};
 
 pub fn check(events: &[At]) -> Result<(), String> {
     let mut live: BTreeMap<&String, &String> = BTreeMap::new();
+    // The Secrets, with whose they are.
+    let mut secrets: BTreeMap<&String, &String> = BTreeMap::new();
     let (mut lost, mut traced): (BTreeSet<&String>, BTreeSet<&String>) = Default::default();
     for (_, event) in events {
         match event {
             Event::Landed { uid, credential, attempt: Some(_), .. } => drop(live.insert(credential, uid)),
             Event::RecordsLost { uid } => drop(lost.insert(uid)),
-            Event::Published { uid, .. } => drop(traced.insert(uid)),
+            Event::Published { uid, secret, .. } => {
+                traced.insert(uid);
+                secrets.insert(secret, uid);
+            }
+            Event::SecretGone { secret } => drop(secrets.remove(secret)),
             Event::Meddled { uid } => drop(traced.remove(uid)),
             Event::Gone { credential } | Event::Relabelled { credential } => drop(live.remove(credential)),
             Event::Released { uid, .. } if lost.contains(uid) && !traced.contains(uid) => {}
             Event::Released { uid, is_kept: false } => {
                 if let Some((credential, _)) = live.iter().find(|(_, of)| *of == &uid) {
                     return Err(format!("the finalizer of {uid} goes while {credential} is live"));
+                }
+                if let Some((secret, _)) = secrets.iter().find(|(_, of)| *of == &uid) {
+                    return Err(format!("the finalizer of {uid} goes while Secret {secret} is there"));
                 }
             }
             _ => {}
@@ -40,7 +49,10 @@ mod tests {
     }
 
     #[test]
-    fn live_credential_without_finalizer_is_rejected() {
+    fn finalizer_that_goes_too_early_is_rejected() {
+        assert!(check(&history([landed("a"), published("a"), gone("a"), released(false)])).is_err(), "a Secret");
+        let removed = Event::SecretGone { secret: "s".into() };
+        assert_eq!(check(&history([landed("a"), published("a"), gone("a"), removed, released(false)])), Ok(()));
         assert!(check(&history([landed("a"), released(false)])).is_err());
         let lost = Event::RecordsLost { uid: "u".into() };
         assert!(check(&history([landed("a"), landed("b"), published("b"), lost, released(false)])).is_err());

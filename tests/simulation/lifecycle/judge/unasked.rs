@@ -1,11 +1,14 @@
 //! Invariant 7: a credential whose published value works is replaced only on request or by its age, whatever is lost,
-//! restored or started again.
+//! restored or started again. One whose value does not work any more is replaced after its first minute.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::super::history::{At, Event};
 use super::super::schedule::EVERY;
+
+/// How old a credential is at least that is replaced to repair something, by a clock that shows whole seconds.
+const MIN_AGE: Duration = Duration::from_secs(58);
 
 /// What is known of one resource.
 #[derive(Default)]
@@ -21,8 +24,9 @@ struct Resource<'a> {
 
 pub fn check(events: &[At]) -> Result<(), String> {
     let mut resources: BTreeMap<&String, Resource<'_>> = BTreeMap::new();
-    // When each live credential was created, and when its attempt was stored, by the server's clock.
-    let mut live: BTreeMap<&String, (Duration, Duration)> = BTreeMap::new();
+    // When each credential was created, and when its attempt was stored, by the server's clock.
+    let mut born: BTreeMap<&String, (Duration, Duration)> = BTreeMap::new();
+    let mut gone: BTreeSet<&String> = BTreeSet::new();
     let mut stored: BTreeMap<&String, Duration> = BTreeMap::new();
     let mut jumped = Duration::ZERO;
     let mut posted: BTreeSet<&String> = BTreeSet::new();
@@ -33,9 +37,9 @@ pub fn check(events: &[At]) -> Result<(), String> {
             Event::Attempt { attempt, .. } => drop(stored.insert(attempt, now)),
             Event::Landed { credential, attempt, .. } => {
                 let begun = attempt.as_ref().and_then(|it| stored.get(it)).copied().unwrap_or(now);
-                live.insert(credential, (now, begun));
+                born.insert(credential, (now, begun));
             }
-            Event::Gone { credential } => drop(live.remove(credential)),
+            Event::Gone { credential } => drop(gone.insert(credential)),
             Event::Relabelled { credential } => {
                 resources.values_mut().filter(|it| it.current == Some(credential)).for_each(|it| it.is_excused = true);
             }
@@ -45,19 +49,23 @@ pub fn check(events: &[At]) -> Result<(), String> {
             Event::Published { uid, credential, .. } => {
                 let resource = resources.entry(uid).or_default();
                 if resource.current != Some(credential) {
-                    let is_open = |asked: &Duration| live.get(credential).is_some_and(|(_, begun)| begun <= asked);
+                    let is_open = |asked: &Duration| born.get(credential).is_some_and(|(_, begun)| begun <= asked);
                     let (asked, is_scheduled) = (resource.asked.filter(is_open), resource.is_scheduled);
                     *resource = Resource { current: Some(credential), is_excused: false, asked, is_scheduled };
                 }
             }
             Event::Posted { uid, attempt } if posted.insert(attempt) => {
                 let Some(resource) = resources.get(uid) else { continue };
-                let Some((current, (created, _))) = resource.current.and_then(|it| live.get_key_value(it)) else {
+                let Some((current, (created, _))) = resource.current.and_then(|it| born.get_key_value(it)) else {
                     continue;
                 };
                 let is_due = resource.is_scheduled && now >= *created + EVERY.mul_f64(0.9);
-                if !resource.is_excused && resource.asked.is_none() && !is_due {
+                let is_rotation = resource.asked.is_some() || is_due;
+                if !is_rotation && !resource.is_excused && !gone.contains(current) {
                     return Err(format!("a POST of {uid} with {attempt}, and nobody asked to replace {current}"));
+                }
+                if !is_rotation && now < *created + MIN_AGE {
+                    return Err(format!("a POST of {uid} with {attempt} in the first minute of {current}"));
                 }
             }
             _ => {}
@@ -80,8 +88,10 @@ mod tests {
         let uid = || "u".to_owned();
         assert_eq!(check(&history([posted("1"), landed("a"), published("a")])), Ok(()));
         assert_eq!(replaced_after(Event::RotationAsked { uid: uid() }), Ok(()));
-        assert_eq!(replaced_after(Event::Meddled { uid: uid() }), Ok(()));
-        assert_eq!(replaced_after(gone("a")), Ok(()));
+        for repaired in [Event::Meddled { uid: uid() }, gone("a")] {
+            let aged = Event::Jumped { by: MIN_AGE };
+            assert_eq!(check(&history([landed("a"), published("a"), repaired, aged, posted("2")])), Ok(()));
+        }
         let aged =
             [Event::Scheduled { uid: uid() }, landed("a"), published("a"), Event::Jumped { by: EVERY }, posted("2")];
         assert_eq!(check(&history(aged)), Ok(()));
@@ -92,6 +102,7 @@ mod tests {
         assert!(replaced_after(Event::ProcessEnded { process: "0/1".into() }).is_err(), "a restart");
         assert!(replaced_after(Event::Jumped { by: EVERY }).is_err(), "it has no schedule");
         assert!(replaced_after(Event::Scheduled { uid: "u".into() }).is_err(), "it is young");
+        assert!(replaced_after(gone("a")).is_err(), "it is replaced too soon");
         let asked = Event::RotationAsked { uid: "u".into() };
         let twice = [landed("a"), published("a"), asked, posted("2"), landed("b"), published("b"), posted("3")];
         assert!(check(&history(twice)).is_err(), "one request is one rotation");
