@@ -6,6 +6,7 @@ mod cargo;
 mod controlplane;
 mod demo;
 mod generate;
+mod mutants;
 
 use std::process::ExitCode;
 
@@ -25,6 +26,8 @@ enum Chore {
     Demo(demo::Flags),
     /// Measure the operator on a real API server: calls, writes, CPU, memory, latency
     Bench(bench::Flags),
+    /// Break the rules of the lifecycle one by one, and show that a test notices each
+    Mutants(mutants::Flags),
     /// Write what is generated from the source: the CRD, here and in the chart
     Generate(generate::Flags),
     /// Run a control plane until Ctrl-C, to try things by hand
@@ -36,6 +39,7 @@ async fn main() -> ExitCode {
     let result = match Cli::parse().chore {
         Chore::Demo(flags) => demo::run(flags).await,
         Chore::Bench(flags) => bench::run(flags).await,
+        Chore::Mutants(flags) => mutants::run(&flags),
         Chore::Generate(flags) => generate::run(&flags),
         Chore::Controlplane => controlplane::run().await,
     };
