@@ -139,7 +139,8 @@ impl World {
         let versions = self.api.with(|store| store.versions(Kind::Secret, &name));
         let Some(mut before) = self.random.choice(versions) else { return };
         let Some(Event::Published { uid, .. }) = published(&name, &secret) else { return };
-        self.history.add(Event::Meddled { uid });
+        self.history.add(Event::Meddled { uid: uid.clone() });
+        self.history.add(Event::RecordsLost { uid });
         before["metadata"]["uid"] = secret["metadata"]["uid"].clone();
         let after = owned_update(&secret, before, SOMEBODY);
         self.api.with(|store| store.replace(Kind::Secret, &name, after));

@@ -102,7 +102,7 @@ pub enum Event {
     Meddled {
         uid: String,
     },
-    /// The status of a resource is lost, or is as it was before.
+    /// The status of a resource is lost; or that, or its Secret, is as it was before.
     RecordsLost {
         uid: String,
     },
