@@ -94,7 +94,8 @@ fn the_api_server_takes_every_object_of_the_full_values_and_of_the_plain_manifes
     for other in ["checkout", "payments", "monitoring", "confidence-system"] {
         succeed(&mut kubectl(&["create", "namespace", other]));
     }
-    let foreign = "metrics.serviceMonitor.enabled=false,metrics.prometheusRule.enabled=false,crds.install=false";
+    let foreign = "metrics.serviceMonitor.enabled=false,metrics.prometheusRule.enabled=false,\
+                   metrics.dashboard.grafanaOperator.enabled=false,crds.install=false";
     install(namespace, &["--values", &values("values-full.yaml"), "--set", foreign]);
     let manifests = repository("deploy/install.yaml").display().to_string();
     let made = documents(&std::fs::read_to_string(&manifests).unwrap());

@@ -9,7 +9,7 @@ use super::kubernetes;
 use super::support::{SETS, repository, succeed, template, tool, values};
 
 /// Not of Kubernetes; `monitoring.rs` checks what matters about them.
-const FOREIGN: &str = "ServiceMonitor,PodMonitor,PrometheusRule";
+const FOREIGN: &str = "ServiceMonitor,PodMonitor,PrometheusRule,GrafanaDashboard";
 
 #[test]
 fn everything_that_the_chart_renders_is_what_kubernetes_knows() {

@@ -100,6 +100,13 @@ const REFUSED: &[(&[&str], &str)] = &[
         &["metrics.prometheusRule.enabled=true", "metrics.prometheusRule.alerts.NoSuchAlert.enabled=false"],
         "there is no alert NoSuchAlert",
     ),
+    (
+        &[
+            "metrics.prometheusRule.enabled=true",
+            "metrics.prometheusRule.alerts.ConfidenceOperatorNoLeader.threshold=2",
+        ],
+        "alerts.ConfidenceOperatorNoLeader.threshold: this alert compares with no number",
+    ),
 ];
 
 #[test]
@@ -159,7 +166,13 @@ fn every_value_is_tested_in_another_than_its_default_position() {
 
 /// Each value by its path. What Kubernetes defines is one value, whatever is in it.
 fn switches(values: &Value, path: &str) -> Vec<(String, Value)> {
-    const WHOLE: &[&str] = &["/podSecurityContext", "/securityContext", "/nodeSelector", "/metrics/dashboard/labels"];
+    const WHOLE: &[&str] = &[
+        "/podSecurityContext",
+        "/securityContext",
+        "/nodeSelector",
+        "/metrics/dashboard/labels",
+        "/metrics/dashboard/grafanaOperator/instanceSelector",
+    ];
     match values.as_object().filter(|it| !it.is_empty() && !WHOLE.contains(&path)) {
         Some(object) => object.iter().flat_map(|(name, value)| switches(value, &format!("{path}/{name}"))).collect(),
         None => vec![(path.to_owned(), values.clone())],
