@@ -64,3 +64,33 @@ fn github_runs_what_a_contributor_runs_and_may_only_read() {
     let go = steps.iter().find(|step| step["uses"].as_str().is_some_and(|it| it.starts_with("actions/setup-go@")));
     assert_eq!(go.unwrap()["with"]["go-version-file"], "testbed/controlplane/go.mod");
 }
+
+/// A tag of an action can be moved; a commit cannot. Rights are given to the job that needs them.
+#[test]
+fn workflows_pin_actions_and_grant_little() {
+    for path in files(&root().join(".github/workflows")) {
+        let text = fs::read_to_string(&path).unwrap();
+        let used: Vec<_> = text.lines().filter_map(|line| line.split_once("uses: ").map(|(_, it)| it)).collect();
+        assert!(!used.is_empty(), "{}: no action was found", path.display());
+        for action in used {
+            assert!(is_pinned(action), "{}: {action}: name the commit, and its tag in a comment", path.display());
+        }
+        let workflow: Value = serde_saphyr::from_str(&text).unwrap();
+        let granted = workflow["permissions"].as_object().unwrap();
+        assert!(granted.values().all(|right| right == "read"), "{}: {granted:?}", path.display());
+    }
+}
+
+fn is_pinned(action: &str) -> bool {
+    let Some((reference, tag)) = action.split_once(" # v") else { return false };
+    let commit = reference.rsplit_once('@').map_or("", |(_, commit)| commit);
+    commit.len() == 40 && commit.chars().all(|it| it.is_ascii_hexdigit()) && !tag.is_empty()
+}
+
+/// What tells a pinned action from another.
+#[test]
+fn action_by_tag_is_not_pinned() {
+    let commit = "a/b@0123456789abcdef0123456789abcdef01234567";
+    assert!(is_pinned(&format!("{commit} # v1.2.3")));
+    assert!(!is_pinned(commit) && !is_pinned("a/b@v4 # v4"));
+}
