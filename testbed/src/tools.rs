@@ -1,4 +1,4 @@
-//! The programs that test the Helm chart, each pinned by a Go module of its own in `testbed/tools/`.
+//! The programs that test the Helm chart and the release, each pinned by a Go module of its own in `testbed/tools/`.
 
 use std::path::PathBuf;
 
@@ -17,6 +17,8 @@ pub enum Tool {
     HelmDocs,
     /// Runs the chart's unit tests.
     HelmUnittest,
+    /// Renders the mixin of the alerts and the dashboard.
+    Jsonnet,
     /// Holds manifests against the schemas of Kubernetes.
     Kubeconform,
     /// Checks and tests the alerts.
@@ -35,6 +37,7 @@ impl Tool {
             Self::HelmUnittest => {
                 ("helm-unittest", "github.com/helm-unittest/helm-unittest/cmd/helm-unittest", STRIPPED)
             }
+            Self::Jsonnet => ("jsonnet", "github.com/google/go-jsonnet/cmd/jsonnet", STRIPPED),
             Self::Kubeconform => ("kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform", STRIPPED),
             // Service discovery is most of Prometheus, and none of it has to do with rules.
             Self::Promtool => (

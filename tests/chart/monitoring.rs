@@ -41,6 +41,33 @@ fn alerts() -> Vec<Value> {
     rules["groups"][0]["rules"].as_array().unwrap().clone()
 }
 
+/// A part of the mixin, as jsonnet renders it.
+fn mixin(part: &str) -> Value {
+    let code = format!("(import 'monitoring/mixin/mixin.libsonnet') {{ _config+:: {{ runbookUrl: '' }} }}.{part}");
+    serde_json::from_str(&succeed(tool(Tool::Jsonnet).args(["-e", &code]))).unwrap()
+}
+
+/// The mixin has the alerts and the dashboard of the chart, unless its configuration changes them.
+#[test]
+fn mixin_renders_the_alerts_and_the_dashboard() {
+    let rules = mixin("prometheusAlerts");
+    assert_eq!(rules["groups"][0]["rules"].as_array().unwrap(), &alerts());
+    let dashboard = std::fs::read(chart().join("files/monitoring/dashboard.json")).unwrap();
+    let dashboard: Value = serde_json::from_slice(&dashboard).unwrap();
+    assert_eq!(mixin("grafanaDashboards")["confidence-operator.json"], dashboard);
+}
+
+/// By default an alert of the mixin leads to its runbook, as one of the chart does.
+#[test]
+fn mixin_links_to_the_runbooks() {
+    let code =
+        "(import 'monitoring/mixin/mixin.libsonnet').prometheusAlerts.groups[0].rules[0].annotations.runbook_url";
+    let link: String = serde_json::from_str(&succeed(tool(Tool::Jsonnet).args(["-e", code]))).unwrap();
+    let values = documents(&std::fs::read_to_string(chart().join("values.yaml")).unwrap()).remove(0);
+    let page = text(&values, "/metrics/prometheusRule/runbookUrl");
+    assert_eq!(link, format!("{page}#{}", text(&alerts()[0], "/alert").to_lowercase()));
+}
+
 fn dashboard_queries() -> Vec<String> {
     let text = std::fs::read(chart().join("files/monitoring/dashboard.json")).unwrap();
     let dashboard: Value = serde_json::from_slice(&text).unwrap();
