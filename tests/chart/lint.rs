@@ -74,3 +74,46 @@ fn the_packaged_chart_has_what_it_needs_and_nothing_of_its_tests() {
     }
     assert!(!files.iter().any(|file| file.starts_with("tests/") || file.ends_with(".gotmpl")), "{files:#?}");
 }
+
+/// Artifact Hub shows the image and the CRDs of this version, and an icon and links that are in the repository.
+#[test]
+fn artifact_hub_annotations_match_the_repository() {
+    let chart =
+        documents(&std::fs::read_to_string(repository("charts/confidence-operator/Chart.yaml")).unwrap()).remove(0);
+    let list = |name: &str| {
+        let annotation = chart["annotations"][format!("artifacthub.io/{name}")].as_str().unwrap();
+        documents(annotation).remove(0).as_array().unwrap().clone()
+    };
+    assert!(text(&list("images")[0], "/image").ends_with(&format!(":{}", env!("CARGO_PKG_VERSION"))));
+    let mut crds: Vec<_> = list("crds").iter().map(|crd| text(crd, "/name").to_owned()).collect();
+    crds.sort();
+    let file = |name: &String| name.split_once('.').map(|(plural, group)| format!("{group}_{plural}.yaml")).unwrap();
+    let mut found: Vec<_> = std::fs::read_dir(repository("crds")).unwrap().collect();
+    found.sort_by_key(|entry| entry.as_ref().unwrap().file_name());
+    let found: Vec<_> = found.into_iter().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert_eq!(crds.iter().map(file).collect::<Vec<_>>(), found);
+    for url in list("links").iter().map(|link| text(link, "/url")).chain([text(&chart, "/icon")]) {
+        let (_, path) = url.split_once("/main/").unwrap();
+        assert!(repository(path).exists(), "{url}");
+    }
+    let kinds = ["added", "changed", "deprecated", "removed", "fixed", "security"];
+    assert!(list("changes").iter().all(|change| kinds.contains(&text(change, "/kind"))));
+}
+
+/// The table in the guide names the versions that the tests run on.
+#[test]
+fn tested_versions_are_those_that_are_pinned() {
+    let pinned = |module: &str, name: &str| {
+        let text = std::fs::read_to_string(repository(module)).unwrap();
+        let line = text.lines().find_map(|line| line.trim_start().strip_prefix(&format!("{name} v"))).unwrap();
+        line.split(' ').next().unwrap().to_owned()
+    };
+    let kubernetes = pinned("testbed/controlplane/go.mod", "k8s.io/kubernetes");
+    let helm = pinned("testbed/tools/helm/go.mod", "helm.sh/helm/v4");
+    let chart = std::fs::read_to_string(repository("charts/confidence-operator/Chart.yaml")).unwrap();
+    let oldest = chart.split_once("kubeVersion: \">=").unwrap().1.split_once(".0-0\"").unwrap().0;
+    let guide = std::fs::read_to_string(repository("docs/install.md")).unwrap();
+    for row in [format!("| Kubernetes | {oldest} | {kubernetes} |"), format!("| Helm | {helm} | {helm} |")] {
+        assert!(guide.contains(&row), "docs/install.md: {row}");
+    }
+}
