@@ -38,6 +38,23 @@ RUN --mount=type=cache,id=cargo-registry,target=/usr/local/cargo/registry \
     && install -D --mode=0444 LICENSE /out/licenses/confidence-operator/LICENSE \
     && install -D --mode=0444 /etc/ssl/certs/ca-certificates.crt /out/etc/ssl/certs/ca-certificates.crt
 
+# For trying the operator out: the simulator of Confidence (`docker build --target simulator`, examples/try). Not for production.
+FROM build AS build-simulator
+RUN --mount=type=cache,id=cargo-registry,target=/usr/local/cargo/registry \
+    --mount=type=cache,id=cargo-target,target=/src/target,sharing=locked \
+    . ./docker-target.sh \
+    && cargo build --locked --release --package confidence-simulator --target "$TARGET" \
+    && check_machine "target/$TARGET/release/confidence-simulator" \
+    && install -D --mode=0555 "target/$TARGET/release/confidence-simulator" /simulator/usr/bin/confidence-simulator
+
+# hadolint ignore=DL3006
+FROM ${RUNTIME_IMAGE} AS simulator
+COPY --from=build-simulator /simulator/ /
+USER 65532:65532
+EXPOSE 8081
+ENTRYPOINT ["/usr/bin/confidence-simulator"]
+
+# The image of the operator comes last, so that it is what a build without a target makes.
 # hadolint ignore=DL3006
 FROM ${RUNTIME_IMAGE}
 # That of Cargo.toml; a test fails when they differ.

@@ -3,10 +3,10 @@
 use std::process::Command;
 
 use serde_json::{Value, json};
-use testbed::ControlPlane;
+use testbed::{ControlPlane, Tool};
 
 use super::cluster::{dry_run, get, helm, install, kubectl, namespace};
-use super::support::{SETS, chart, documents, fail, repository, succeed, template, text, values};
+use super::support::{RELEASE, SETS, chart, documents, fail, repository, succeed, template, text, tool, values};
 
 const CRD: &str = "confidenceclientcredentials.iam.confidence.dev";
 
@@ -105,6 +105,36 @@ fn the_api_server_takes_every_object_of_the_full_values_and_of_the_plain_manifes
     let crds = repository("deploy/crds/crds.yaml").display().to_string();
     for file in [&crds, &manifests] {
         succeed(&mut kubectl(&["apply", "--server-side", "--dry-run=server", "--force-conflicts", "--filename", file]));
+    }
+}
+
+/// Trying it out in five minutes needs a kubelet, but every object on that way is one that a real API server takes.
+#[test]
+fn try_manifests_are_accepted() {
+    let plane = ControlPlane::start().unwrap();
+    let kubectl = |arguments: &[&str]| succeed(plane.kubectl().args(arguments));
+    let file = |name: &str| repository("examples/try").join(name).display().to_string();
+    let told = kubectl(&["apply", "--filename", &file("simulator.yaml")]);
+    assert_eq!(told.lines().filter(|line| line.ends_with(" created")).count(), 6, "{told}");
+    let mut helm = tool(Tool::Helm);
+    helm.env("KUBECONFIG", plane.kubeconfig()).args(["install", RELEASE]).arg(chart());
+    succeed(helm.args(["--namespace", RELEASE, "--values", &file("values.yaml")]));
+    kubectl(&["wait", "--for=condition=Established", "--timeout=60s", &format!("crd/{CRD}")]);
+    kubectl(&["apply", "--filename", &file("credential.yaml")]);
+    // A pod of each Deployment, as the controllers would make it: the namespaces refuse what is not restricted.
+    for (namespace, name) in [("confidence-try", "confidence-simulator"), (RELEASE, RELEASE)] {
+        let deployment = kubectl(&["get", "deployment", name, "--namespace", namespace, "--output", "json"]);
+        let deployment: Value = serde_json::from_str(&deployment).unwrap();
+        let mut pod = deployment["spec"]["template"].clone();
+        pod["apiVersion"] = json!("v1");
+        pod["kind"] = json!("Pod");
+        pod["metadata"]["name"] = json!("pod");
+        pod["spec"].as_object_mut().unwrap().remove("serviceAccountName");
+        pod["spec"].as_object_mut().unwrap().remove("serviceAccount");
+        let manifest = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(manifest.path(), pod.to_string()).unwrap();
+        let manifest = manifest.path().display().to_string();
+        kubectl(&["create", "--dry-run=server", "--namespace", namespace, "--filename", &manifest]);
     }
 }
 

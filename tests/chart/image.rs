@@ -26,6 +26,15 @@ fn the_image_and_its_build_command_have_the_version_of_the_workspace() {
     let tags: Vec<_> =
         install.split("/confidence-operator:").skip(1).filter_map(|it| it.split([' ', '\n']).next()).collect();
     assert_eq!(tags, [version], "docs/install.md");
+    for (file, image) in [
+        ("examples/try/simulator.yaml", "image: confidence-simulator:"),
+        ("README.md", "--tag confidence-operator:"),
+        ("README.md", "--tag confidence-simulator:"),
+        (".github/workflows/ci.yaml", "--tag confidence-operator:"),
+        (".github/workflows/ci.yaml", "--tag confidence-simulator:"),
+    ] {
+        assert!(read(file).contains(&format!("{image}{version}")), "{file}: {image}");
+    }
     // The commit is known to nobody but who calls the build.
     assert!(install.contains("--build-arg REVISION=\"$(git rev-parse HEAD)\""));
 }

@@ -24,11 +24,13 @@ async fn example_is_applied_and_converges() {
     assert_eq!(world.credential("3pxcfkkmi5sppg0lfa8d").secret, "replace-me");
 }
 
-/// How many objects there are in the examples.
+/// How many objects there are in the examples; what is in folders is for another purpose.
 fn documents() -> usize {
-    let files =
-        std::fs::read_dir(EXAMPLES).unwrap().map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap());
-    files.map(|text| text.lines().filter(|line| line.starts_with("kind: ")).count()).sum()
+    let files = std::fs::read_dir(EXAMPLES).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
+    files
+        .map(|path| std::fs::read_to_string(path).unwrap())
+        .map(|text| text.lines().filter(|line| line.starts_with("kind: ")).count())
+        .sum()
 }
 
 /// A reason in a status leads a person to its section of the guide.
