@@ -19,8 +19,12 @@ pub enum Tool {
     HelmUnittest,
     /// Renders the mixin of the alerts and the dashboard.
     Jsonnet,
+    /// Checks the manifest of the kubectl plugin.
+    Krew,
     /// Holds manifests against the schemas of Kubernetes.
     Kubeconform,
+    /// Checks the OLM bundle.
+    OperatorVerify,
     /// Checks and tests the alerts.
     Promtool,
 }
@@ -38,6 +42,10 @@ impl Tool {
                 ("helm-unittest", "github.com/helm-unittest/helm-unittest/cmd/helm-unittest", STRIPPED)
             }
             Self::Jsonnet => ("jsonnet", "github.com/google/go-jsonnet/cmd/jsonnet", STRIPPED),
+            Self::Krew => ("krew", "sigs.k8s.io/krew/cmd/validate-krew-manifest", STRIPPED),
+            Self::OperatorVerify => {
+                ("operator-verify", "github.com/operator-framework/api/cmd/operator-verify", STRIPPED)
+            }
             Self::Kubeconform => ("kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform", STRIPPED),
             // Service discovery is most of Prometheus, and none of it has to do with rules.
             Self::Promtool => (

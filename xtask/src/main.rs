@@ -5,7 +5,9 @@ mod bench;
 mod cargo;
 mod controlplane;
 mod demo;
+mod dist;
 mod generate;
+mod image;
 mod mutants;
 
 use std::process::ExitCode;
@@ -30,6 +32,8 @@ enum Chore {
     Mutants(mutants::Flags),
     /// Write what is generated from the source: the CRD, here and in the chart
     Generate(generate::Flags),
+    /// Build what a release consists of into target/dist: chart, manifests, schemas, plugin, OLM bundle, checksums
+    Dist(dist::Flags),
     /// Run a control plane until Ctrl-C, to try things by hand
     Controlplane,
 }
@@ -41,6 +45,7 @@ async fn main() -> ExitCode {
         Chore::Bench(flags) => bench::run(flags).await,
         Chore::Mutants(flags) => mutants::run(&flags),
         Chore::Generate(flags) => generate::run(&flags),
+        Chore::Dist(flags) => dist::run(&flags),
         Chore::Controlplane => controlplane::run().await,
     };
     match result {
