@@ -3,6 +3,7 @@
 
 mod bench;
 mod cargo;
+mod cluster_test;
 mod controlplane;
 mod demo;
 mod dist;
@@ -32,6 +33,8 @@ enum Chore {
     Mutants(mutants::Flags),
     /// Write what is generated from the source: the CRD, here and in the chart
     Generate(generate::Flags),
+    /// Install the chart in a cluster and check pods, failover, upgrade and uninstall; the simulator takes Confidence's place
+    ClusterTest(cluster_test::Flags),
     /// Build what a release consists of into target/dist: chart, manifests, schemas, plugin, OLM bundle, checksums
     Dist(dist::Flags),
     /// Run a control plane until Ctrl-C, to try things by hand
@@ -45,6 +48,7 @@ async fn main() -> ExitCode {
         Chore::Bench(flags) => bench::run(flags).await,
         Chore::Mutants(flags) => mutants::run(&flags),
         Chore::Generate(flags) => generate::run(&flags),
+        Chore::ClusterTest(flags) => cluster_test::run(&flags),
         Chore::Dist(flags) => dist::run(&flags),
         Chore::Controlplane => controlplane::run().await,
     };
