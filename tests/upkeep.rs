@@ -3,8 +3,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::Value;
+use testbed::Tool;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -63,6 +65,16 @@ fn github_runs_what_a_contributor_runs_and_may_only_read() {
     assert!(steps.iter().any(|step| step["run"] == ".ci/run"));
     let go = steps.iter().find(|step| step["uses"].as_str().is_some_and(|it| it.starts_with("actions/setup-go@")));
     assert_eq!(go.unwrap()["with"]["go-version-file"], "testbed/controlplane/go.mod");
+}
+
+/// A release is no time to find a mistake in its workflow.
+#[test]
+fn workflows_are_sound() {
+    // Its checks of shell and Python need programs that a machine may lack, and would differ from one to the next.
+    let mut actionlint = Command::new(Tool::Actionlint.find().unwrap());
+    actionlint.args(["-no-color", "-shellcheck=", "-pyflakes="]).args(files(&root().join(".github/workflows")));
+    let output = actionlint.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
 /// A tag of an action can be moved; a commit cannot. Rights are given to the job that needs them.

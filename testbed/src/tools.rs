@@ -11,6 +11,8 @@ const STRIPPED: &[&str] = &["-ldflags", "-s -w"];
 /// A program of `testbed/tools/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tool {
+    /// Checks the workflows of GitHub.
+    Actionlint,
     /// Lints, renders and installs charts.
     Helm,
     /// Writes the chart's README from its values.
@@ -36,6 +38,7 @@ impl Tool {
     /// When it cannot be built.
     pub fn find(self) -> Result<PathBuf> {
         let (binary, package, flags) = match self {
+            Self::Actionlint => ("actionlint", "github.com/rhysd/actionlint/cmd/actionlint", STRIPPED),
             Self::Helm => ("helm", "helm.sh/helm/v4/cmd/helm", STRIPPED),
             Self::HelmDocs => ("helm-docs", "github.com/norwoodj/helm-docs/cmd/helm-docs", STRIPPED),
             Self::HelmUnittest => {
