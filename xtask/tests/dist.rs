@@ -72,13 +72,18 @@ fn krew_manifest_is_valid() {
     assert!(sum.starts_with(platform["sha256"].as_str().unwrap()), "{sum}");
 }
 
-/// OLM's own validation has no error and no warning that matters, and the rights are those of the chart.
+/// What OLM's own validation says. It ends with success whatever it finds.
+fn verify(bundle: &Path) -> String {
+    let mut verify = Command::new(Tool::OperatorVerify.find().unwrap());
+    succeed(verify.arg("manifests").arg("--operatorhub_validate").arg(bundle))
+}
+
+/// OLM's own validation finds no error, and the rights are those of the chart.
 #[test]
 fn olm_bundle_is_valid() {
     let bundle = dist().join("bundle");
-    let mut verify = Command::new(Tool::OperatorVerify.find().unwrap());
-    let told = succeed(verify.arg("manifests").arg("--operatorhub_validate").arg(&bundle));
-    assert!(!told.contains("Error"), "{told}");
+    let told = verify(&bundle);
+    assert!(!told.contains("level=error"), "{told}");
     let csv = yaml(&bundle.join("manifests/confidence-operator.clusterserviceversion.yaml"));
     let install = &csv["spec"]["install"]["spec"];
     assert_eq!(install["deployments"][0]["spec"]["template"]["spec"]["containers"][0]["image"], IMAGE);
@@ -88,6 +93,15 @@ fn olm_bundle_is_valid() {
         "{rules}"
     );
     assert_eq!(csv["spec"]["customresourcedefinitions"]["owned"].as_array().unwrap().len(), 3);
+}
+
+/// The validation would find a bundle that lacks a CRD.
+#[test]
+fn olm_bundle_without_a_crd_is_invalid() {
+    let broken = tempfile::tempdir().unwrap();
+    succeed(Command::new("cp").arg("-r").arg(dist().join("bundle/.")).arg(broken.path()));
+    std::fs::remove_file(broken.path().join("manifests/iam.confidence.dev_confidenceaccounts.yaml")).unwrap();
+    assert!(verify(broken.path()).contains("level=error"));
 }
 
 /// The schemas take every example, and refuse a field that does not exist.
