@@ -2,8 +2,11 @@
 //! see, and checks that it holds.
 
 mod lifecycle;
+mod record;
 mod stage;
 mod steps;
+
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -19,10 +22,17 @@ pub(crate) struct Flags {
     /// this machine
     #[arg(long, value_name = "NAME")]
     context: Option<String>,
+    /// Write a recording (asciicast) into a file
+    #[arg(long, value_name = "FILE", conflicts_with = "keep")]
+    record: Option<PathBuf>,
 }
 
 /// Runs the demo.
 pub(crate) async fn run(flags: Flags) -> Result<(), String> {
+    if let Some(path) = flags.record {
+        let recorded = tokio::task::spawn_blocking(move || record::record(flags.context.as_deref(), &path)).await;
+        return recorded.map_err(|error| error.to_string())?;
+    }
     let stage = Stage::set(flags.context.as_deref()).await?;
     let shown = show(&stage).await;
     if flags.keep && shown.is_ok() {
