@@ -34,7 +34,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The flags of `dist`.
 #[derive(Debug, Args)]
 pub(crate) struct Flags {
-    /// Where to write; what is there is deleted first
+    /// Where to write; an earlier release there is deleted first
     #[arg(long, value_name = "DIR", default_value = "target/dist")]
     out: PathBuf,
     /// The image that the manifests name; by digest, when it is known
@@ -62,7 +62,7 @@ pub(crate) struct Flags {
 
 /// Builds it.
 pub(crate) fn run(flags: &Flags) -> Result<(), String> {
-    files::empty_dir(&flags.out)?;
+    files::begin(&flags.out)?;
     let archives = match &flags.plugins {
         Some(built) => plugin::take(built, &flags.out)?,
         None => plugin::build(&flags.target, &flags.profile, &flags.out)?,

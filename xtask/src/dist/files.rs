@@ -21,11 +21,17 @@ pub(super) fn write(path: &Path, text: &str) -> Result<(), String> {
     fs::write(path, text).map_err(|error| named(path, &error))
 }
 
-pub(super) fn empty_dir(path: &Path) -> Result<(), String> {
-    if path.exists() {
-        fs::remove_dir_all(path).map_err(|error| named(path, &error))?;
+/// Makes an empty folder for a release. An earlier release there is deleted, and nothing else is: its checksums tell it, which
+/// are there from the beginning.
+pub(super) fn begin(out: &Path) -> Result<(), String> {
+    if out.exists() {
+        let found = entries(out)?;
+        if !found.is_empty() && !out.join(SUMS).exists() {
+            return Err(format!("--out {}: it holds something else than a release; name another", out.display()));
+        }
+        fs::remove_dir_all(out).map_err(|error| named(out, &error))?;
     }
-    fs::create_dir_all(path).map_err(|error| named(path, &error))
+    write(&out.join(SUMS), "")
 }
 
 /// The entries of a folder, in the order of their names.
@@ -52,7 +58,7 @@ pub(super) fn sha256(path: &Path) -> Result<String, String> {
 /// Writes the checksums of the files in a folder, as `sha256sum --check` reads them.
 pub(super) fn write_sums(out: &Path) -> Result<(), String> {
     let mut lines = Vec::new();
-    for path in entries(out)?.iter().filter(|path| path.is_file()) {
+    for path in entries(out)?.iter().filter(|path| path.is_file() && name(path) != SUMS) {
         lines.push(format!("{}  {}\n", sha256(path)?, name(path)));
     }
     write(&out.join(SUMS), &lines.concat())
