@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
 
+use secrecy::ExposeSecret;
 use tokio::sync::watch;
 
 use super::Account;
+use super::secret::SecretSource;
 use crate::confidence::metrics::Metrics;
 use crate::confidence::settings::{BaseUrl, CredentialValues, Credentials, Settings};
 use crate::confidence::transport::Transport;
@@ -40,6 +42,17 @@ pub(super) enum BudgetKey {
     Token(String, String),
     /// One account has it, whose API client is not known yet.
     Own(Arc<str>),
+}
+
+impl BudgetKey {
+    /// Of the credentials that a Secret holds.
+    pub(super) fn of(url: &str, source: &SecretSource, values: &CredentialValues) -> Self {
+        let url = url.trim_end_matches('/').to_owned();
+        match values {
+            CredentialValues::Client { id, .. } => Self::Client(url, id.expose_secret().to_owned()),
+            CredentialValues::Token(_) => Self::Token(url, source.label()),
+        }
+    }
 }
 
 /// The budgets that somebody uses, by whose they are.

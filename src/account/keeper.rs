@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::ResourceExt;
-use secrecy::ExposeSecret;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
@@ -80,7 +79,7 @@ impl<K: AccountObject> Keeper<K> {
         let values = match read {
             Ok(values) => Some(values),
             // The client goes on with what was read before.
-            Err(SecretError::Unreadable(_)) if self.connection.is_some() => return,
+            Err(SecretError::Unreadable(_) | SecretError::Forbidden(_)) if self.connection.is_some() => return,
             Err(_) => None,
         };
         let Ok(source) = source else { return };
@@ -99,10 +98,8 @@ impl<K: AccountObject> Keeper<K> {
         source: &SecretSource,
         values: Option<&CredentialValues>,
     ) -> BudgetKey {
-        let url = spec.url.trim_end_matches('/').to_owned();
         match (values, &self.connection) {
-            (Some(CredentialValues::Client { id, .. }), _) => BudgetKey::Client(url, id.expose_secret().to_owned()),
-            (Some(CredentialValues::Token(_)), _) => BudgetKey::Token(url, source.label()),
+            (Some(values), _) => BudgetKey::of(&spec.url, source, values),
             // Without credentials it is still whose it was.
             (None, Some(connection)) => connection.key.clone(),
             (None, None) => BudgetKey::Own(Arc::clone(&self.parts.name)),

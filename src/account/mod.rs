@@ -17,6 +17,7 @@ mod grants;
 mod keeper;
 mod object;
 mod read_access;
+mod reader;
 mod registry;
 mod secret;
 mod status;
@@ -35,6 +36,7 @@ pub use self::connector::{Budgets, Connector};
 pub use self::controller::{AccountController, AccountSecrets};
 pub use self::error::NoAccount;
 pub use self::read_access::ReadAccess;
+pub use self::reader::{AccountReadError, AccountReader};
 pub use self::registry::Accounts;
 
 /// The label of the operator's own account in metrics and logs.

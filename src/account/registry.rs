@@ -82,8 +82,8 @@ impl Accounts {
     }
 
     /// The operator's own account, if it has one, and those that are resources, if they are used.
-    pub fn new(default: Option<Account>, connector: Option<Connector>) -> Self {
-        Self(Arc::new(Registry { default: default.map(Arc::new), connector, ..Registry::default() }))
+    pub fn new(default: Option<Arc<Account>>, connector: Option<Connector>) -> Self {
+        Self(Arc::new(Registry { default, connector, ..Registry::default() }))
     }
 
     /// The account of a resource, if its grants cover the resource. `client` is the id of the resource's client.
@@ -291,6 +291,7 @@ impl Connection {
     }
 }
 
-fn describe(reference: &AccountRef) -> String {
+/// The account as a person writes it.
+pub(super) fn describe(reference: &AccountRef) -> String {
     format!("{:?} {}", reference.kind, reference.name)
 }

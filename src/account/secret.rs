@@ -22,6 +22,9 @@ pub(super) enum SecretError {
     /// It could not be read; what was read before still counts.
     #[error("{0}")]
     Unreadable(String),
+    /// Whoever reads it may not; what was read before still counts.
+    #[error("Secret {0} cannot be read: the operator may not; grant its ServiceAccount get, list and watch on it")]
+    Forbidden(Key),
 }
 
 /// Which Secret holds the credentials of an account, and under which keys.
@@ -73,9 +76,7 @@ impl SecretSource {
             return Err(self.unreadable("the API server did not return it in time"));
         };
         let found = read.map_err(|error| match error {
-            kube::Error::Api(status) if status.code == 403 => {
-                self.unreadable("the operator may not; grant its ServiceAccount get, list and watch on it")
-            }
+            kube::Error::Api(status) if status.code == 403 => SecretError::Forbidden(self.secret.clone()),
             // An answer that cannot be decoded may hold the secret, and kube's error repeats parts of it.
             kube::Error::SerdeError(_) => self.unreadable("the answer of the API server is no Secret"),
             error => self.unreadable(&error.to_string()),

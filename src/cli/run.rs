@@ -82,7 +82,7 @@ async fn run(flags: RunFlags, account: Option<AccountSettings>, transport: HttpT
     let account_metrics = Metrics::register(&mut registry);
     let connector = flags.watch_accounts.then(|| connector(&flags, transport.clone(), &guard, &account_metrics));
     let default = account.map(|settings| default_account(settings, transport, &guard, &account_metrics)).transpose()?;
-    let accounts = Accounts::new(default, connector);
+    let accounts = Accounts::new(default.map(Arc::new), connector);
     let client = cluster().await?;
     let listener =
         http_server::bind(flags.listen).await.map_err(|error| format!("--listen {}: {error}", flags.listen))?;

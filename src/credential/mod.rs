@@ -49,7 +49,7 @@ use self::intervals::Intervals;
 use self::lifecycle::{End, Lifecycle};
 use self::observations::ObservationCache;
 use self::observe::Observer;
-use self::outcome::{Applied, Failure, Outcome};
+use self::outcome::{Applied, Outcome};
 use self::report::Facts;
 use self::requests::Requests;
 use self::watched::CredentialClaims;
@@ -66,6 +66,8 @@ use crate::plan::{Desired, Plan, plan};
 pub(crate) use self::client_secret::value_of;
 pub use self::controller::{Parts, Stopped, run};
 pub use self::observe::ObserveMode;
+pub(crate) use self::outcome::Failure;
+pub(crate) use self::resolve::client_of;
 pub use self::settings::Settings;
 
 /// The statuses of credentials.

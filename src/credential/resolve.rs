@@ -34,13 +34,17 @@ pub(super) fn managed_name(object: &ConfidenceClientCredential) -> Option<Creden
     credential_name(&object.spec).ok()
 }
 
+/// The id of the client that a resource's credential is of; empty where the spec names none.
+pub(crate) fn client_of(spec: &ConfidenceClientCredentialSpec) -> String {
+    let created = spec.client.as_deref().map(|client| client.strip_prefix("clients/").unwrap_or(client).to_owned());
+    created.or_else(|| Some(credential_name(spec).ok()?.client().to_owned())).unwrap_or_default()
+}
+
 /// The account that a resource may use.
 pub(super) fn account_of(accounts: &Accounts, object: &ConfidenceClientCredential) -> Result<Arc<Account>, NoAccount> {
     let spec = &object.spec;
     let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
-    let created = spec.client.as_deref().map(|client| client.strip_prefix("clients/").unwrap_or(client).to_owned());
-    let client = created.or_else(|| Some(credential_name(spec).ok()?.client().to_owned()));
-    accounts.find(namespace, spec.account_ref.as_ref(), client.as_deref().unwrap_or_default())
+    accounts.find(namespace, spec.account_ref.as_ref(), &client_of(spec))
 }
 
 /// Completes the spec of a resource that adopts a credential.

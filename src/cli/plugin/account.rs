@@ -5,7 +5,8 @@ use std::sync::Arc;
 use prometheus_client::registry::Registry;
 
 use super::CommandError;
-use crate::account::DEFAULT_ACCOUNT;
+use super::progress::Progress;
+use crate::account::{Account, Budgets, Connector, DEFAULT_ACCOUNT};
 use crate::cli::account_flags::AccountFlags;
 use crate::confidence::metrics::Metrics;
 use crate::confidence::transport::HttpTransport;
@@ -24,12 +25,31 @@ impl WriteGuard for NeverWrite {
     }
 }
 
-/// A client of the account that can only read.
-pub fn connect(flags: &AccountFlags) -> Result<Confidence, CommandError> {
-    let transport = Arc::new(HttpTransport::new(flags.http_client()?));
+/// The account of the flags, whose client can only read.
+pub fn connect(flags: &AccountFlags) -> Result<Account, CommandError> {
+    let settings = flags.settings()?;
+    let url = settings.url.as_str().to_owned();
     let metrics = Metrics::register(&mut Registry::default()).account(DEFAULT_ACCOUNT);
-    Confidence::new(flags.settings()?, transport, Arc::new(NeverWrite), metrics)
-        .map_err(|error| CommandError::new(error.to_string()))
+    let confidence = Confidence::new(settings, transport(flags)?, Arc::new(NeverWrite), metrics)
+        .map_err(|error| CommandError::new(error.to_string()))?;
+    Ok(Account::new(DEFAULT_ACCOUNT, &url, confidence))
+}
+
+/// What makes clients of account resources, which can only read.
+pub fn connector(flags: &AccountFlags) -> Result<Connector, CommandError> {
+    Ok(Connector {
+        transport: transport(flags)?,
+        guard: Arc::new(NeverWrite),
+        metrics: Metrics::register(&mut Registry::default()),
+        allow_insecure_url: flags.allow_insecure_url,
+        requests_per_second: flags.requests_per_second.get(),
+        labels: flags.labels_shape(),
+        budgets: Budgets::default(),
+    })
+}
+
+fn transport(flags: &AccountFlags) -> Result<Arc<HttpTransport>, CommandError> {
+    Ok(Arc::new(HttpTransport::new(flags.http_client()?)))
 }
 
 /// Who asks.
@@ -55,10 +75,20 @@ impl<T> Listed<T> {
 
 /// Lists the credentials of a client, by its id.
 pub async fn list_credentials(confidence: &Confidence, client: &str) -> Result<Listed<ClientCredential>, Error> {
+    let progress = Progress::of("listing credentials");
+    list_pages(confidence, client, |found| progress.say(format!(": {found} found"))).await
+}
+
+async fn list_pages(
+    confidence: &Confidence,
+    client: &str,
+    tell: impl Fn(usize),
+) -> Result<Listed<ClientCredential>, Error> {
     let (mut all, mut token) = (Listed { entries: Vec::new(), unreadable: 0 }, None::<String>);
     loop {
         let page = confidence.list(client, PAGE_SIZE, token.as_deref(), &requester()).await?.value;
         all.take(page.credentials, page.unreadable);
+        tell(all.entries.len());
         // A server that repeats a token would be asked for ever.
         match page.next_page_token {
             Some(next) if token.as_ref() != Some(&next) => token = Some(next),
@@ -73,10 +103,14 @@ pub async fn list_credentials_of(
     clients: Vec<String>,
 ) -> Result<Listed<ClientCredential>, CommandError> {
     let mut all = Listed { entries: Vec::new(), unreadable: 0 };
+    let progress = Progress::counting("listing the credentials of clients", clients.len());
     for client in clients {
-        let listed = list_credentials(confidence, &client).await;
+        let before = all.entries.len();
+        let tell = |found| progress.say(format!(", {} credentials", before + found));
+        let listed = list_pages(confidence, &client, tell).await;
         let listed = listed.map_err(|error| CommandError::new(format!("clients/{client}: {error}")))?;
         all.take(listed.entries, listed.unreadable);
+        progress.advance();
     }
     Ok(all)
 }
@@ -88,10 +122,12 @@ pub fn client_id(given: &str) -> String {
 
 /// Lists the clients of the account that were not deleted.
 pub async fn list_clients(confidence: &Confidence) -> Result<Listed<Client>, Error> {
+    let progress = Progress::of("listing clients");
     let (mut all, mut token) = (Listed { entries: Vec::new(), unreadable: 0 }, None::<String>);
     loop {
         let page = confidence.list_clients(PAGE_SIZE, token.as_deref(), &requester()).await?.value;
         all.take(page.clients, page.unreadable);
+        progress.say(format!(": {} found", all.entries.len()));
         match page.next_page_token {
             Some(next) if token.as_ref() != Some(&next) => token = Some(next),
             _ => break,

@@ -13,7 +13,9 @@ mod error;
 mod import;
 mod output;
 mod plan;
+mod progress;
 mod requests;
+mod target;
 
 use std::process::ExitCode;
 
@@ -31,6 +33,7 @@ pub use self::import::ImportFlags;
 pub use self::output::OutputFormat;
 pub use self::plan::PlanFlags;
 pub use self::requests::RequestFlags;
+pub use self::target::TargetFlags;
 
 /// The name of the program as a plugin.
 pub const PROGRAM: &str = "kubectl-confidence";
@@ -45,6 +48,7 @@ pub enum PluginCommand {
     #[command(after_help = plan::HELP)]
     Plan(Box<PlanFlags>),
     /// Print manifests of the credentials that exist, which change nothing when they are applied
+    #[command(after_help = import::HELP)]
     Import(Box<ImportFlags>),
     /// Find credentials that nobody looks after, and say what mends each
     #[command(after_help = audit::HELP)]

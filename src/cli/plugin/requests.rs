@@ -12,6 +12,8 @@ use kube::api::{Patch, PatchParams};
 use kube::runtime::wait::await_condition;
 use serde_json::{Value, json};
 
+use super::error::one_line;
+use super::progress::Progress;
 use super::{ClusterFlags, CommandError, PROGRAM, output};
 use crate::api::conditions::{self, Reason, Type};
 use crate::api::{ConfidenceClientCredential, RECONCILE_REQUESTED_AT, ROTATE_REQUESTED_AT, durations};
@@ -63,9 +65,15 @@ pub(super) async fn run(request: Request, flags: &RequestFlags) -> Result<u8, Co
         return Ok(0);
     }
     let generation = patched.metadata.generation;
-    let is_over =
-        |it: Option<&ConfidenceClientCredential>| it.is_none_or(|it| is_done(request, &value, generation, it));
+    let progress = Progress::of("waiting for the operator");
+    let is_over = |it: Option<&ConfidenceClientCredential>| {
+        it.is_none_or(|it| {
+            progress.say(format!(" ({})", one_line(&standing(it))));
+            is_done(request, &value, generation, it)
+        })
+    };
     let waited = tokio::time::timeout(flags.timeout, await_condition(api.clone(), &flags.name, is_over)).await;
+    drop(progress);
     let Ok(waited) = waited else {
         let now = api.get(&flags.name).await.map_err(failed)?;
         return Err(CommandError::new(timed_out(&flags.name, flags.timeout, &now)));

@@ -1,6 +1,7 @@
 //! What an audit finds. Pure.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -8,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use serde::Serialize;
 
+use crate::account::name_of;
 use crate::api::ConfidenceClientCredential;
 use crate::cli::plugin::error::one_line;
 use crate::cli::plugin::output::table;
@@ -51,6 +53,8 @@ pub(super) struct Finding {
 
 /// What credentials are judged by.
 pub(super) struct Inputs<'a> {
+    /// The name of the account that the credentials are of. A resource of another account manages none of them.
+    pub(super) account: &'a str,
     pub(super) resources: &'a [ConfidenceClientCredential],
     pub(super) instance: &'a str,
     pub(super) now: Timestamp,
@@ -66,7 +70,8 @@ struct Managed<'a> {
 
 /// What is wrong with each credential, by kind and name.
 pub(super) fn findings(credentials: &[ClientCredential], inputs: &Inputs<'_>) -> Vec<Finding> {
-    let managed = managed(inputs.resources);
+    let managed = managed(inputs.resources, inputs.account);
+    // Of all accounts: a uid is that of one resource, and a label is no reason to advise a deletion while it exists.
     let owners: BTreeSet<String> = inputs
         .resources
         .iter()
@@ -84,9 +89,9 @@ pub(super) fn findings(credentials: &[ClientCredential], inputs: &Inputs<'_>) ->
 }
 
 /// Which resource manages which credential. What a resource in create mode superseded is its own too.
-fn managed(resources: &[ConfidenceClientCredential]) -> HashMap<CredentialName, Managed<'_>> {
+fn managed<'a>(resources: &'a [ConfidenceClientCredential], account: &str) -> HashMap<CredentialName, Managed<'a>> {
     let mut managed = HashMap::new();
-    for resource in resources {
+    for resource in resources.iter().filter(|it| *account_name(it) == *account) {
         let status = resource.status.as_ref();
         let current = resource.spec.name.as_deref().or_else(|| status?.name.as_deref());
         let superseded =
@@ -99,6 +104,10 @@ fn managed(resources: &[ConfidenceClientCredential]) -> HashMap<CredentialName, 
         }
     }
     managed
+}
+
+fn account_name(resource: &ConfidenceClientCredential) -> Arc<str> {
+    name_of(resource.metadata.namespace.as_deref().unwrap_or_default(), resource.spec.account_ref.as_ref())
 }
 
 fn ownership(

@@ -13,12 +13,11 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 
 use self::finding::{Finding, Inputs, Kind};
-use super::account::{client_id, connect, list_clients, list_credentials_of};
+use super::account::{client_id, list_clients, list_credentials_of};
 use super::cluster::Cluster;
 use super::plan::list_resources;
-use super::{ClusterFlags, CommandError, OutputFormat, output};
+use super::{CommandError, OutputFormat, TargetFlags, output};
 use crate::api::durations;
-use crate::cli::account_flags::AccountFlags;
 use crate::confidence::Confidence;
 use crate::confidence::wire::ClientCredential;
 
@@ -47,23 +46,21 @@ pub struct AuditFlags {
     /// How to print
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: OutputFormat,
-    /// Which cluster.
-    #[command(flatten, next_help_heading = "Cluster")]
-    pub cluster: ClusterFlags,
-    /// Which account.
-    #[command(flatten, next_help_heading = "Account")]
-    pub account: AccountFlags,
+    /// Which cluster and which account.
+    #[command(flatten)]
+    pub target: TargetFlags,
 }
 
 /// Runs the command to its exit code.
 pub(super) async fn run(flags: &AuditFlags) -> Result<u8, CommandError> {
-    let confidence = connect(&flags.account)?;
-    let cluster = flags.cluster.connect().await?;
+    let account = flags.target.account().await?;
+    let cluster = flags.target.cluster.connect().await?;
     let resources = list_resources(&cluster.all_resources()).await?;
     let instance = instance(flags, &cluster).await?;
-    let (credentials, unreadable) = credentials(flags, &confidence).await?;
+    let (credentials, unreadable) = credentials(flags, &account.confidence).await?;
     let inputs = Inputs {
         resources: &resources,
+        account: &account.name,
         instance: &instance,
         now: Timestamp::now(),
         stale_after: flags.stale_after,

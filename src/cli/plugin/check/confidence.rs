@@ -2,7 +2,7 @@
 
 use super::CheckFlags;
 use super::item::{Item, failed, passed};
-use crate::cli::plugin::account::{Listed, client_id, connect, list_clients, list_credentials, requester};
+use crate::cli::plugin::account::{Listed, client_id, list_clients, list_credentials, requester};
 use crate::confidence::wire::{Client, ClientCredential};
 use crate::confidence::{Cause, Confidence, Error};
 
@@ -14,18 +14,19 @@ const READ: &str = "read a credential";
 
 /// Tries what the operator and the commands do at Confidence, as far as it changes nothing.
 pub(super) async fn check(flags: &CheckFlags) -> Vec<Item> {
-    let confidence = match connect(&flags.account) {
-        Ok(confidence) => confidence,
+    let account = match flags.target.account().await {
+        Ok(account) => account,
         Err(error) => return vec![failed("account", error.to_string())],
     };
-    let clients = list_clients(&confidence).await;
-    let mut items = judge_clients(&flags.account.confidence_url, &clients, flags.client.is_some());
+    let confidence = &account.confidence;
+    let clients = list_clients(confidence).await;
+    let mut items = judge_clients(&account.url, &clients, flags.client.is_some());
     if items.iter().any(|item| !item.ok && matches!(item.requirement.as_str(), URL | TOKEN)) {
         return items;
     }
     let given = flags.client.as_deref().map(client_id);
     match given.or_else(|| clients.ok()?.entries.into_iter().next().map(|client| client.id)) {
-        Some(client) => items.extend(check_client(&confidence, &client).await),
+        Some(client) => items.extend(check_client(confidence, &client).await),
         None => items.push(failed(LIST, "no client to list the credentials of; give --client")),
     }
     items

@@ -14,8 +14,7 @@ use kube::Api;
 use self::item::{Item, failed, passed};
 use super::cluster::Cluster;
 use super::error::kube_sentence;
-use super::{ClusterFlags, CommandError, OutputFormat, output};
-use crate::cli::account_flags::AccountFlags;
+use super::{CommandError, OutputFormat, TargetFlags, output};
 
 /// What is not found out, below the flags.
 pub(super) const HELP: &str = "Nothing is changed, so whether the account may write is not found out: the scope for that is \
@@ -33,12 +32,9 @@ pub struct CheckFlags {
     /// How to print
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: OutputFormat,
-    /// Which cluster.
-    #[command(flatten, next_help_heading = "Cluster")]
-    pub cluster: ClusterFlags,
-    /// Which account.
-    #[command(flatten, next_help_heading = "Account")]
-    pub account: AccountFlags,
+    /// Which cluster and which account.
+    #[command(flatten)]
+    pub target: TargetFlags,
 }
 
 /// Runs the command to its exit code.
@@ -53,7 +49,7 @@ pub(super) async fn run(flags: &CheckFlags) -> Result<u8, CommandError> {
 }
 
 async fn check_cluster(flags: &CheckFlags) -> Vec<Item> {
-    let cluster = match flags.cluster.connect().await {
+    let cluster = match flags.target.cluster.connect().await {
         Ok(cluster) => cluster,
         Err(error) => return vec![failed("cluster", error.to_string())],
     };

@@ -13,12 +13,15 @@ use std::path::{Path, PathBuf};
 use clap::{ArgGroup, Args};
 
 use self::manifest::{FieldChoice, Form, Manifest};
-use super::account::{client_id, connect, list_clients, list_credentials_of, requester};
-use super::{CommandError, output};
-use crate::cli::account_flags::AccountFlags;
+use super::account::{client_id, list_clients, list_credentials_of, requester};
+use super::{CommandError, TargetFlags, output};
 use crate::confidence::Confidence;
 use crate::confidence::name::CredentialName;
 use crate::confidence::wire::ClientCredential;
+
+/// What -n means here, below the flags.
+pub(super) const HELP: &str = "The manifests have a namespace only with -n; without it, kubectl apply -n says it.\n\n\
+                               Exit code: 0, 1 where the command failed or had to leave out an entry that cannot be read.";
 
 /// The flags of `import`.
 #[derive(Clone, Debug, Args)]
@@ -39,25 +42,23 @@ pub struct ImportFlags {
     /// Print driftPolicy Correct, so that the operator keeps the credentials in line, in place of Report
     #[arg(long)]
     pub adopt: bool,
-    /// The namespace of the manifests [default: none; kubectl apply -n says it]
-    #[arg(short, long, value_name = "NAME")]
-    pub namespace: Option<String>,
     /// A directory for the manifests, one file each [default: standard output]
     #[arg(long, value_name = "DIRECTORY")]
     pub output_dir: Option<PathBuf>,
     /// Overwrite files that differ
     #[arg(long, requires = "output_dir")]
     pub overwrite: bool,
-    /// Which account.
-    #[command(flatten, next_help_heading = "Account")]
-    pub account: AccountFlags,
+    /// Which cluster and which account.
+    #[command(flatten)]
+    pub target: TargetFlags,
 }
 
 /// Runs the command to its exit code: 1 where something had to be left out.
 pub(super) async fn run(flags: &ImportFlags) -> Result<u8, CommandError> {
-    let confidence = connect(&flags.account)?;
-    let (credentials, unreadable) = read(flags, &confidence).await?;
-    let form = Form { namespace: flags.namespace.clone(), fields: flags.fields, is_adopted: flags.adopt };
+    let account = flags.target.account().await?;
+    let (credentials, unreadable) = read(flags, &account.confidence).await?;
+    let form =
+        Form { namespace: flags.target.cluster.namespace.clone(), fields: flags.fields, is_adopted: flags.adopt };
     let includes_created = !flags.credentials.is_empty();
     let chosen = manifest::choose(credentials, includes_created);
     let manifests = manifest::manifests(&chosen.credentials, &form)?;

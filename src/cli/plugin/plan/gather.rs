@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
+use futures::StreamExt;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::ListParams;
 use kube::{Api, ResourceExt};
@@ -12,9 +13,13 @@ use super::PlanFlags;
 use crate::api::ConfidenceClientCredential;
 use crate::cli::plugin::cluster::Cluster;
 use crate::cli::plugin::error::kube_sentence;
+use crate::cli::plugin::progress::Progress;
 use crate::cli::plugin::{CommandError, output};
 use crate::credential::value_of;
 use crate::plan::DesiredSecret;
+
+/// Reads in flight at the API server.
+const CONCURRENT_READS: usize = 8;
 
 /// Resources on a page of a list.
 const PAGE_SIZE: u32 = 500;
@@ -26,24 +31,26 @@ pub(super) struct Gathered {
     pub(super) client_secret: Option<Result<DesiredSecret, String>>,
 }
 
-/// Finds the resources that the flags mean.
-pub(super) async fn gather(flags: &PlanFlags) -> Result<Vec<Gathered>, CommandError> {
+/// Finds the resources that the flags mean, and the cluster, if there is one.
+pub(super) async fn gather(flags: &PlanFlags) -> Result<(Option<Cluster>, Vec<Gathered>), CommandError> {
     let (cluster, resources) = match &flags.filename {
         Some(path) => from_file(flags, path).await?,
         None => from_cluster(flags).await?,
     };
-    let mut gathered = Vec::with_capacity(resources.len());
-    for resource in resources {
+    let progress = Progress::counting("reading what resources refer to", resources.len());
+    let gather = async |resource| {
         let client_secret = client_secret(cluster.as_ref(), &resource).await;
-        gathered.push(Gathered { resource, client_secret });
-    }
-    Ok(gathered)
+        progress.advance();
+        Gathered { resource, client_secret }
+    };
+    let gathered = futures::stream::iter(resources).map(gather).buffered(CONCURRENT_READS).collect().await;
+    Ok((cluster, gathered))
 }
 
 type Found = (Option<Cluster>, Vec<ConfidenceClientCredential>);
 
 async fn from_cluster(flags: &PlanFlags) -> Result<Found, CommandError> {
-    let cluster = flags.cluster.connect().await?;
+    let cluster = flags.target.cluster.connect().await?;
     let mut resources = Vec::new();
     for name in &flags.names {
         let found = cluster.resources().get(name).await;
@@ -63,10 +70,12 @@ async fn from_cluster(flags: &PlanFlags) -> Result<Found, CommandError> {
 pub(in crate::cli::plugin) async fn list(
     api: &Api<ConfidenceClientCredential>,
 ) -> Result<Vec<ConfidenceClientCredential>, CommandError> {
+    let progress = Progress::of("listing resources");
     let (mut all, mut parameters) = (Vec::new(), ListParams::default().limit(PAGE_SIZE));
     loop {
         let page = api.list(&parameters).await.map_err(|error| CommandError::kube("listing the resources", &error))?;
         all.extend(page.items);
+        progress.say(format!(": {} found", all.len()));
         match page.metadata.continue_.filter(|token| !token.is_empty()) {
             Some(token) => parameters.continue_token = Some(token),
             None => return Ok(all),
@@ -77,9 +86,9 @@ pub(in crate::cli::plugin) async fn list(
 /// Manifests need no cluster. Where there is one, it tells which of them exist already, and in which state.
 async fn from_file(flags: &PlanFlags, path: &Path) -> Result<Found, CommandError> {
     let mut resources = parse(&read(path)?).map_err(|why| CommandError::new(format!("{}: {why}", path.display())))?;
-    let cluster = match flags.cluster.connect().await {
+    let cluster = match flags.target.cluster.connect().await {
         Ok(cluster) => Some(cluster),
-        Err(error) if flags.cluster.is_given() => return Err(error),
+        Err(error) if flags.target.cluster.is_given() => return Err(error),
         Err(_) => None,
     };
     let Some(cluster) = cluster else { return Ok((None, resources)) };

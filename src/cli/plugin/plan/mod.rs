@@ -1,12 +1,13 @@
 //! `plan`: what the operator would do, from the same pure functions that it decides with.
 //!
 //! ```text
-//! gather (cluster or files) ─► observe (LIST, GET) ─► ResourcePlan::new ─► render
+//! gather (cluster or files) ─► accounts ─► observe (LIST, GET) ─► ResourcePlan::new ─► render
 //! ```
 
 // The docs of the flags are their --help: text for a terminal, without the marks of Markdown.
 #![allow(clippy::doc_markdown)]
 
+mod accounts;
 mod gather;
 mod next;
 mod observe;
@@ -17,16 +18,17 @@ mod resource_plan;
 mod tests;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use jiff::Timestamp;
 
 pub(super) use self::gather::list as list_resources;
 
+use self::accounts::Found;
 use self::gather::Gathered;
 use self::resource_plan::{Inputs, ResourcePlan};
-use super::{ClusterFlags, CommandError, OutputFormat, account, output};
-use crate::cli::account_flags::AccountFlags;
+use super::{CommandError, OutputFormat, TargetFlags, output};
 
 /// The exit codes, below the flags.
 pub(super) const HELP: &str =
@@ -47,26 +49,27 @@ pub struct PlanFlags {
     /// How to print
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: OutputFormat,
-    /// Which cluster.
-    #[command(flatten, next_help_heading = "Cluster")]
-    pub cluster: ClusterFlags,
-    /// Which account.
-    #[command(flatten, next_help_heading = "Account")]
-    pub account: AccountFlags,
+    /// Which cluster and which account.
+    #[command(flatten)]
+    pub target: TargetFlags,
 }
 
 /// Runs the command to its exit code.
 pub(super) async fn run(flags: &PlanFlags) -> Result<u8, CommandError> {
-    let confidence = account::connect(&flags.account)?;
-    let gathered = gather::gather(flags).await?;
-    let resources: Vec<_> = gathered.iter().map(|it| &it.resource).collect();
-    let mut observed = observe::observe(&confidence, &resources).await;
+    let (cluster, gathered) = gather::gather(flags).await?;
+    let accounts = accounts::find(&flags.target, cluster.as_ref(), &gathered).await?;
+    let readable =
+        gathered.iter().zip(&accounts).filter_map(|(it, account)| Some((account.as_deref().ok()?, &it.resource)));
+    let observed = observe::observe(readable).await;
     let now = Timestamp::now();
-    let plan = |Gathered { resource, client_secret }| {
-        let observed = resource_plan::planned_name(&resource).and_then(|name| observed.remove(&name));
-        ResourcePlan::new(&resource, Inputs { observed, client_secret, now })
+    let plan = |(Gathered { resource, client_secret }, account): (Gathered, Found)| {
+        let name = resource_plan::planned_name(&resource);
+        let account = account.map(|account| Arc::clone(&account.name));
+        let observed = name.and_then(|name| observed.get(&(Arc::clone(account.as_ref().ok()?), name)).cloned());
+        let account = account.map(|_| ());
+        ResourcePlan::new(&resource, Inputs { account, observed, client_secret, now })
     };
-    let plans: Vec<ResourcePlan> = gathered.into_iter().map(plan).collect();
+    let plans: Vec<ResourcePlan> = gathered.into_iter().zip(accounts).map(plan).collect();
     output::print(&match flags.output {
         OutputFormat::Text => render::text(&plans, output::has_colors()),
         OutputFormat::Json => output::json(&plans)?,

@@ -13,6 +13,8 @@ use crate::plan::{Desired, DesiredSecret, FieldChange, Observation, Plan, Secret
 
 /// What a plan is made from, beside the resource.
 pub(super) struct Inputs {
+    /// Why the resource has no account, if it has none.
+    pub(super) account: Result<(), String>,
     /// What reading the credential came to; none where there is none to read.
     pub(super) observed: Option<Result<ClientCredential, Error>>,
     /// What reading the Secret of `spec.clientSecret` came to; none where the spec names none.
@@ -64,9 +66,6 @@ impl From<&FieldChange> for Change {
 
 /// The credential that a resource manages now: the one that its spec names, or the one that was created for it.
 pub(super) fn planned_name(resource: &ConfidenceClientCredential) -> Option<CredentialName> {
-    if resource.spec.account_ref.is_some() {
-        return None;
-    }
     let created = || resource.status.as_ref()?.name.as_deref();
     let name = if resource.spec.client.is_some() { created() } else { resource.spec.name.as_deref() };
     name?.parse().ok()
@@ -110,12 +109,7 @@ fn is_gone(observed: Option<&Result<ClientCredential, Error>>) -> bool {
 /// The fields that differ; none where there is no credential to compare with, which is not a problem in create mode.
 fn fields(resource: &ConfidenceClientCredential, inputs: Inputs) -> Result<Option<Plan>, String> {
     let spec = &resource.spec;
-    if let Some(account) = &spec.account_ref {
-        return Err(format!(
-            "belongs to the {:?} {}; plan reads with the account of its flags alone",
-            account.kind, account.name
-        ));
-    }
+    inputs.account?;
     let mut desired = Desired::from_spec(spec).map_err(|error| error.to_string())?;
     desired.client_secret = inputs.client_secret.transpose()?;
     let credential = match inputs.observed {

@@ -30,7 +30,7 @@ fn credential(fields: &Value) -> ClientCredential {
 
 fn planned(resource: &ConfidenceClientCredential, observed: Option<Result<ClientCredential, Error>>) -> ResourcePlan {
     let now: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
-    ResourcePlan::new(resource, Inputs { observed, client_secret: None, now })
+    ResourcePlan::new(resource, Inputs { account: Ok(()), observed, client_secret: None, now })
 }
 
 fn adopted(fields: &Value) -> ConfidenceClientCredential {
@@ -91,6 +91,7 @@ fn secret_is_never_shown() {
             key: "k".to_owned(),
         };
         let inputs = Inputs {
+            account: Ok(()),
             observed: Some(Ok(credential(&observed))),
             client_secret: Some(Ok(secret)),
             now: Timestamp::UNIX_EPOCH,

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::account::DEFAULT_ACCOUNT;
 
 const INSTANCE: &str = "this cluster";
 const DAY: Duration = Duration::from_hours(24);
@@ -34,7 +35,14 @@ fn found(credentials: &[ClientCredential], resources: &[ConfidenceClientCredenti
     let now = "2026-03-02T00:00:00Z".parse().unwrap();
     findings(
         credentials,
-        &Inputs { resources, instance: INSTANCE, now, stale_after: 30 * DAY, never_seen_after: 7 * DAY },
+        &Inputs {
+            account: DEFAULT_ACCOUNT,
+            resources,
+            instance: INSTANCE,
+            now,
+            stale_after: 30 * DAY,
+            never_seen_after: 7 * DAY,
+        },
     )
 }
 
@@ -52,6 +60,18 @@ fn credential_without_resource_is_unmanaged() {
     assert_eq!(kinds(credential("k", &json!({})), &[]), [Kind::Unmanaged]);
     assert_eq!(kinds(credential("k", &json!({})), &[adopting("k")]), []);
     assert_eq!(kinds(credential("k", &json!({})), &[adopting("other")]), [Kind::Unmanaged]);
+}
+
+/// A resource that uses another account says nothing of a credential of this one.
+#[test]
+fn resource_of_other_account_manages_nothing() {
+    let mut other = adopting("k");
+    other.spec.account_ref = Some(serde_json::from_value(json!({"name": "eu"})).unwrap());
+    assert_eq!(kinds(credential("k", &json!({})), &[other]), [Kind::Unmanaged]);
+    // A credential that carries the label of an existing resource is no orphan, whichever account it uses.
+    let mut other = creating(&Value::Null);
+    other.spec.account_ref = Some(serde_json::from_value(json!({"name": "eu"})).unwrap());
+    assert_eq!(kinds(credential("k", &owned(INSTANCE, "u2")), &[other]), []);
 }
 
 /// The owner label tells whose it was. One whose resource exists is on its way.
