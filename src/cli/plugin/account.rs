@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use prometheus_client::registry::Registry;
 
 use super::CommandError;
@@ -64,6 +65,8 @@ pub struct Listed<T> {
     pub entries: Vec<T>,
     /// How many entries could not be read.
     pub unreadable: usize,
+    /// The server's time in the last answer.
+    pub date: Option<Timestamp>,
 }
 
 impl<T> Listed<T> {
@@ -84,9 +87,11 @@ async fn list_pages(
     client: &str,
     tell: impl Fn(usize),
 ) -> Result<Listed<ClientCredential>, Error> {
-    let (mut all, mut token) = (Listed { entries: Vec::new(), unreadable: 0 }, None::<String>);
+    let (mut all, mut token) = (Listed { entries: Vec::new(), unreadable: 0, date: None }, None::<String>);
     loop {
-        let page = confidence.list(client, PAGE_SIZE, token.as_deref(), &requester()).await?.value;
+        let answer = confidence.list(client, PAGE_SIZE, token.as_deref(), &requester()).await?;
+        all.date = answer.date.or(all.date);
+        let page = answer.value;
         all.take(page.credentials, page.unreadable);
         tell(all.entries.len());
         // A server that repeats a token would be asked for ever.
@@ -102,7 +107,7 @@ pub async fn list_credentials_of(
     confidence: &Confidence,
     clients: Vec<String>,
 ) -> Result<Listed<ClientCredential>, CommandError> {
-    let mut all = Listed { entries: Vec::new(), unreadable: 0 };
+    let mut all = Listed { entries: Vec::new(), unreadable: 0, date: None };
     let progress = Progress::counting("listing the credentials of clients", clients.len());
     for client in clients {
         let before = all.entries.len();
@@ -123,7 +128,7 @@ pub fn client_id(given: &str) -> String {
 /// Lists the clients of the account that were not deleted.
 pub async fn list_clients(confidence: &Confidence) -> Result<Listed<Client>, Error> {
     let progress = Progress::of("listing clients");
-    let (mut all, mut token) = (Listed { entries: Vec::new(), unreadable: 0 }, None::<String>);
+    let (mut all, mut token) = (Listed { entries: Vec::new(), unreadable: 0, date: None }, None::<String>);
     loop {
         let page = confidence.list_clients(PAGE_SIZE, token.as_deref(), &requester()).await?.value;
         all.take(page.clients, page.unreadable);

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use k8s_openapi::api::core::v1::Namespace;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 
@@ -82,6 +83,17 @@ fn unusable(error: &dyn std::error::Error) -> CommandError {
 }
 
 impl Cluster {
+    /// The id of the installation, as the operator takes it.
+    pub async fn instance(&self, given: Option<&str>) -> Result<String, CommandError> {
+        if let Some(id) = given {
+            return Ok(id.to_owned());
+        }
+        let namespace = Api::<Namespace>::all(self.client.clone()).get_metadata("kube-system").await;
+        let tried = "the id of this installation (or give --instance-id)";
+        let namespace = namespace.map_err(|error| CommandError::kube(tried, &error))?;
+        Ok(namespace.metadata.uid.unwrap_or_default())
+    }
+
     /// The resources of the namespace.
     pub fn resources(&self) -> Api<ConfidenceClientCredential> {
         self.resources_in(&self.namespace)

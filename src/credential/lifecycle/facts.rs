@@ -30,14 +30,8 @@ impl Run<'_> {
             ListingState::Forbidden => Listing::Forbidden,
             ListingState::Complete(listed) => {
                 let began = self.life.memories.at(listed.began());
-                let is_ours = |credential: &Credential| {
-                    credential.owner.as_ref() == Some(&resource.owner)
-                        || (credential.attempt.is_some() && credential.attempt == resource.attempt)
-                        || resource.records.name.as_ref() == Some(&credential.name)
-                        || resource.records.superseded.iter().any(|it| it.name == credential.name)
-                };
-                let credentials = listed.credentials().filter_map(|it| self.fact_of(it)).filter(is_ours).collect();
-                Listing::Complete { began, credentials }
+                let facts = listed.credentials().filter_map(|it| self.fact_of(it));
+                Listing::Complete { began, credentials: facts.filter(|it| concerns(resource, it)).collect() }
             }
         }
     }
@@ -46,16 +40,8 @@ impl Run<'_> {
     pub(super) fn fact_of(&self, listed: &ClientCredential) -> Option<Credential> {
         let name = listed.name.clone()?;
         let credential = self.newest.get(&name).unwrap_or(listed);
-        let label = |key: &str| credential.labels.get(key);
-        Some(Credential {
-            owner: label(OWNER_LABEL).map(|it| OwnerLabel::from_label(it)),
-            attempt: label(ATTEMPT_LABEL).and_then(|it| it.parse::<Attempt>().ok()),
-            creator: credential.creator.clone(),
-            create_time: credential.create_time,
-            last_seen_time: credential.last_seen_time,
-            is_in_sync: self.corrected.contains(&name) || matches!(self.plan(credential), Plan::InSync),
-            name,
-        })
+        let is_in_sync = self.corrected.contains(&name) || matches!(self.plan(credential), Plan::InSync);
+        Some(fact_of(name, credential, is_in_sync))
     }
 
     pub(super) fn plan(&self, credential: &ClientCredential) -> Plan {
@@ -84,4 +70,26 @@ impl Run<'_> {
         let entry = name.and_then(|name| listed.entry(name.credential()));
         entry.map_or_else(Instant::now, |(_, at)| *at)
     }
+}
+
+/// A credential as the decision sees it.
+pub(super) fn fact_of(name: CredentialName, credential: &ClientCredential, is_in_sync: bool) -> Credential {
+    let label = |key: &str| credential.labels.get(key);
+    Credential {
+        owner: label(OWNER_LABEL).map(|it| OwnerLabel::from_label(it)),
+        attempt: label(ATTEMPT_LABEL).and_then(|it| it.parse::<Attempt>().ok()),
+        creator: credential.creator.clone(),
+        create_time: credential.create_time,
+        last_seen_time: credential.last_seen_time,
+        is_in_sync,
+        name,
+    }
+}
+
+/// Whether a decision about a resource needs a credential: a label or a record connects them.
+pub(super) fn concerns(resource: &Resource, credential: &Credential) -> bool {
+    credential.owner.as_ref() == Some(&resource.owner)
+        || (credential.attempt.is_some() && credential.attempt == resource.attempt)
+        || resource.records.name.as_ref() == Some(&credential.name)
+        || resource.records.superseded.iter().any(|it| it.name == credential.name)
 }

@@ -14,6 +14,7 @@ mod ending;
 mod facts;
 mod instance;
 mod memory;
+mod preview;
 mod published_secret;
 mod records;
 mod report;
@@ -43,6 +44,7 @@ use crate::plan::lifecycle::Surroundings;
 
 pub(super) use self::instance::InstanceId;
 pub(super) use self::memory::Memories;
+pub(crate) use self::preview::{Inputs as PreviewInputs, Unread, Upcoming, preview};
 pub(super) use self::report::Life;
 pub(super) use self::run::End;
 

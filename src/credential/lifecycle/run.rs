@@ -24,7 +24,7 @@ use crate::plan::Desired;
 use crate::plan::lifecycle::{Facts, Records, SecretState, Secrets, Step, Surroundings, is_resolved, next_step};
 
 /// Steps of one reconcile: far more than any way through the decision takes.
-const MAX_STEPS: usize = 40;
+pub(super) const MAX_STEPS: usize = 40;
 
 /// A reconcile of a created credential.
 pub(super) struct Run<'a> {

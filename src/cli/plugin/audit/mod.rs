@@ -9,12 +9,9 @@ use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Namespace;
-use kube::Api;
 
 use self::finding::{Finding, Inputs, Kind};
 use super::account::{client_id, list_clients, list_credentials_of};
-use super::cluster::Cluster;
 use super::plan::list_resources;
 use super::{CommandError, OutputFormat, TargetFlags, output};
 use crate::api::durations;
@@ -56,7 +53,7 @@ pub(super) async fn run(flags: &AuditFlags) -> Result<u8, CommandError> {
     let account = flags.target.account().await?;
     let cluster = flags.target.cluster.connect().await?;
     let resources = list_resources(&cluster.all_resources()).await?;
-    let instance = instance(flags, &cluster).await?;
+    let instance = cluster.instance(flags.instance_id.as_deref()).await?;
     let (credentials, unreadable) = credentials(flags, &account.confidence).await?;
     let inputs = Inputs {
         resources: &resources,
@@ -97,15 +94,4 @@ async fn credentials(
     }
     let listed = list_credentials_of(confidence, clients).await?;
     Ok((listed.entries, unreadable + listed.unreadable))
-}
-
-/// The id of this installation, as the operator takes it.
-async fn instance(flags: &AuditFlags, cluster: &Cluster) -> Result<String, CommandError> {
-    if let Some(id) = &flags.instance_id {
-        return Ok(id.clone());
-    }
-    let namespace = Api::<Namespace>::all(cluster.client.clone()).get_metadata("kube-system").await;
-    let namespace =
-        namespace.map_err(|error| CommandError::kube("the id of this installation (or give --instance-id)", &error))?;
-    Ok(namespace.metadata.uid.unwrap_or_default())
 }

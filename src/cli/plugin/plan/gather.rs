@@ -10,7 +10,7 @@ use kube::{Api, ResourceExt};
 use serde_json::Value;
 
 use super::PlanFlags;
-use crate::api::ConfidenceClientCredential;
+use crate::api::{ATTEMPT, ConfidenceClientCredential};
 use crate::cli::plugin::cluster::Cluster;
 use crate::cli::plugin::error::kube_sentence;
 use crate::cli::plugin::progress::Progress;
@@ -99,11 +99,22 @@ async fn from_file(flags: &PlanFlags, path: &Path) -> Result<Found, CommandError
             existing.map_err(|error| CommandError::kube(&format!("resource {}", resource.name_any()), &error))?;
         resource.metadata.namespace = Some(namespace);
         if let Some(existing) = existing {
-            resource.metadata.uid = existing.metadata.uid;
-            resource.status = existing.status;
+            take_records(resource, existing);
         }
     }
     Ok((Some(cluster), resources))
+}
+
+/// What the operator recorded in the resource that exists. The rest is as the manifest has it.
+fn take_records(resource: &mut ConfidenceClientCredential, existing: ConfidenceClientCredential) {
+    let attempt = existing.annotations().get(ATTEMPT).cloned();
+    resource.annotations_mut().extend(attempt.map(|attempt| (ATTEMPT.to_owned(), attempt)));
+    let (metadata, found) = (&mut resource.metadata, existing.metadata);
+    metadata.uid = found.uid;
+    metadata.generation = found.generation;
+    metadata.finalizers = found.finalizers;
+    metadata.deletion_timestamp = found.deletion_timestamp;
+    resource.status = existing.status;
 }
 
 fn read(path: &Path) -> Result<String, CommandError> {

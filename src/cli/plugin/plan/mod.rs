@@ -1,7 +1,7 @@
 //! `plan`: what the operator would do, from the same pure functions that it decides with.
 //!
 //! ```text
-//! gather (cluster or files) ─► accounts ─► observe (LIST, GET) ─► ResourcePlan::new ─► render
+//! gather (cluster or files) ─► accounts ─► observe, lifecycle (LIST, GET) ─► ResourcePlan::new ─► render
 //! ```
 
 // The docs of the flags are their --help: text for a terminal, without the marks of Markdown.
@@ -9,6 +9,7 @@
 
 mod accounts;
 mod gather;
+mod lifecycle;
 mod next;
 mod observe;
 mod render;
@@ -21,13 +22,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use jiff::Timestamp;
 
 pub(super) use self::gather::list as list_resources;
 
-use self::accounts::Found;
 use self::gather::Gathered;
+use self::lifecycle::Lifecycles;
 use self::resource_plan::{Inputs, ResourcePlan};
+use super::progress::Progress;
 use super::{CommandError, OutputFormat, TargetFlags, output};
 
 /// The exit codes, below the flags.
@@ -46,6 +47,10 @@ pub struct PlanFlags {
     /// The resources of all namespaces
     #[arg(short = 'A', long, conflicts_with_all = ["names", "namespace"])]
     pub all_namespaces: bool,
+    /// What tells the credentials of this installation from those of another, for resources with spec.client [default: the uid
+    /// of the namespace kube-system]
+    #[arg(long, env = "INSTANCE_ID", value_name = "ID")]
+    pub instance_id: Option<String>,
     /// How to print
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: OutputFormat,
@@ -58,18 +63,27 @@ pub struct PlanFlags {
 pub(super) async fn run(flags: &PlanFlags) -> Result<u8, CommandError> {
     let (cluster, gathered) = gather::gather(flags).await?;
     let accounts = accounts::find(&flags.target, cluster.as_ref(), &gathered).await?;
-    let readable =
-        gathered.iter().zip(&accounts).filter_map(|(it, account)| Some((account.as_deref().ok()?, &it.resource)));
+    let with_account = gathered.iter().zip(&accounts);
+    let readable = with_account.filter_map(|(it, account)| Some((account.as_deref().ok()?, &it.resource)));
     let observed = observe::observe(readable).await;
-    let now = Timestamp::now();
-    let plan = |(Gathered { resource, client_secret }, account): (Gathered, Found)| {
-        let name = resource_plan::planned_name(&resource);
-        let account = account.map(|account| Arc::clone(&account.name));
-        let observed = name.and_then(|name| observed.get(&(Arc::clone(account.as_ref().ok()?), name)).cloned());
-        let account = account.map(|_| ());
-        ResourcePlan::new(&resource, Inputs { account, observed, client_secret, now })
-    };
-    let plans: Vec<ResourcePlan> = gathered.into_iter().zip(accounts).map(plan).collect();
+    let mut lifecycles = Lifecycles::new(cluster.as_ref(), flags.instance_id.as_deref());
+    let mut plans = Vec::with_capacity(gathered.len());
+    let progress = Progress::counting("planning", gathered.len());
+    for (Gathered { resource, client_secret }, account) in gathered.into_iter().zip(accounts) {
+        let inputs = match account {
+            Ok(account) => {
+                let name = resource_plan::planned_name(&resource);
+                let observed = name.and_then(|name| observed.get(&(Arc::clone(&account.name), name)).cloned());
+                let next = lifecycles.next(&account, &resource).await;
+                Inputs { observed, client_secret, next: next.map_err(|error| error.to_string()) }
+            }
+            // Without an account nothing is read.
+            Err(problem) => Inputs { observed: None, client_secret: None, next: Err(problem) },
+        };
+        plans.push(ResourcePlan::new(&resource, inputs));
+        progress.advance();
+    }
+    drop(progress);
     output::print(&match flags.output {
         OutputFormat::Text => render::text(&plans, output::has_colors()),
         OutputFormat::Json => output::json(&plans)?,

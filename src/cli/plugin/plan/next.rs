@@ -1,11 +1,12 @@
-//! What comes next in the life of a resource, in words, as far as its spec and status tell. Pure.
+//! What comes next in the life of a resource, in words. Pure.
 
-use jiff::Timestamp;
 use kube::ResourceExt;
 use serde::Serialize;
 
-use crate::api::spec::{DeletionPolicy, DriftPolicy};
+use crate::api::spec::DriftPolicy;
 use crate::api::{ConfidenceClientCredential, ConfidenceClientCredentialStatus as Status, ROTATE_REQUESTED_AT};
+use crate::credential::Upcoming;
+use crate::plan::lifecycle::{CreateReason, RotationState, Step};
 
 /// What comes next.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -24,19 +25,18 @@ fn remark(text: impl Into<String>) -> NextStep {
     NextStep { text: text.into(), is_change: false }
 }
 
-/// What comes next for a resource whose fields differ or not, and whose created credential is gone or not.
+/// What comes next for a resource whose fields differ or not. `next` is what the operator's decision came to; none for an
+/// adopted credential, which has no lifecycle.
 pub(super) fn next_steps(
     resource: &ConfidenceClientCredential,
     differs: bool,
-    is_gone: bool,
-    now: Timestamp,
+    next: Option<&Upcoming>,
 ) -> Vec<NextStep> {
-    let mut steps = if resource.metadata.deletion_timestamp.is_some() {
-        vec![deletion(resource)]
-    } else if resource.spec.client.is_some() {
-        creation(resource, is_gone, now)
-    } else {
-        Vec::new()
+    let is_being_deleted = resource.metadata.deletion_timestamp.is_some();
+    let mut steps = match next {
+        Some(next) => lifecycle(resource, next),
+        None if is_being_deleted => vec![remark("being deleted: credential and Secret stay")],
+        None => Vec::new(),
     };
     let has_changes = differs || steps.iter().any(|step| step.is_change);
     if resource.spec.suspend {
@@ -47,53 +47,70 @@ pub(super) fn next_steps(
     steps
 }
 
-fn deletion(resource: &ConfidenceClientCredential) -> NextStep {
-    match resource.spec.effective_deletion_policy() {
-        DeletionPolicy::Delete => change("being deleted: delete the credential and the published Secret"),
-        _ => remark("being deleted: credential and Secret stay"),
+fn lifecycle(resource: &ConfidenceClientCredential, next: &Upcoming) -> Vec<NextStep> {
+    match next {
+        Upcoming::Write(step) => vec![change(words(resource, step))],
+        Upcoming::Blocked(failure) => vec![remark(format!("{}: {}", failure.reason, failure.message))],
+        Upcoming::Released => vec![remark("being deleted: credential and Secret stay")],
+        Upcoming::Suspended => Vec::new(),
+        Upcoming::Rest(rotation, due) => {
+            let status = resource.status.clone().unwrap_or_default();
+            let mut steps = overlap(*rotation, &status);
+            if !steps.is_empty() && is_rotation_requested(resource, &status) {
+                steps.push(remark("rotate after that, as requested"));
+            } else if let Some(due) = due {
+                steps.push(remark(format!("the next rotation is at {due}")));
+            }
+            steps
+        }
     }
 }
 
-fn creation(resource: &ConfidenceClientCredential, is_gone: bool, now: Timestamp) -> Vec<NextStep> {
+fn words(resource: &ConfidenceClientCredential, step: &Step) -> String {
     let spec = &resource.spec;
     let client = spec.client.as_deref().unwrap_or_default();
     let secret = spec.published_secret.as_ref().map(|it| it.name.as_str()).unwrap_or_default();
-    let status = resource.status.clone().unwrap_or_default();
-    let Some(name) = status.name.as_deref() else {
-        return vec![change(format!("create a credential under {client} and publish its secret in Secret {secret}"))];
-    };
-    if is_gone {
-        return vec![change(format!("{name} is gone: create another one and publish its secret in Secret {secret}"))];
-    }
-    let mut steps = Vec::new();
-    match status.published_secret.as_ref() {
-        None => steps.push(change(format!("publish the secret in Secret {secret}"))),
-        Some(published) if published.name != secret => {
-            steps.push(change(format!("publish the secret in Secret {secret}, then remove Secret {}", published.name)));
+    let published = resource.status.as_ref().and_then(|it| it.published_secret.as_ref());
+    let then = published.filter(|it| it.name != secret).map(|it| format!(", then remove Secret {}", it.name));
+    let then = then.unwrap_or_default();
+    let create = format!("create another one and publish its secret in Secret {secret}");
+    match step {
+        Step::Create { reason, replaces, .. } => {
+            let replaces = replaces.as_ref().map(ToString::to_string).unwrap_or_default();
+            match reason {
+                CreateReason::First => {
+                    format!("create a credential under {client} and publish its secret in Secret {secret}")
+                }
+                CreateReason::CredentialGone => format!("{replaces} is gone: {create}"),
+                CreateReason::SecretLost => format!("the secret of {replaces} is lost: {create}"),
+                CreateReason::Rotated => format!("rotate {replaces}: {create}"),
+            }
         }
-        Some(_) => {}
+        Step::Publish(it) => format!("publish the secret of {} in Secret {secret}{then}", it.credential),
+        Step::Relabel(name) => format!("put the operator's labels back on {name}"),
+        Step::Delete(evidence) if resource.metadata.deletion_timestamp.is_some() => {
+            format!("being deleted: delete {}, and in the end the published Secret", evidence.name())
+        }
+        Step::Delete(evidence) => format!("delete the superseded {}", evidence.name()),
+        Step::DeleteSecret { name, .. } => format!("remove Secret {name}"),
+        _ => "go on with what was begun".to_owned(),
     }
-    steps.extend(rotation(resource, &status, now));
-    steps
 }
 
-fn rotation(resource: &ConfidenceClientCredential, status: &Status, now: Timestamp) -> Vec<NextStep> {
-    let rotation = status.rotation.clone().unwrap_or_default();
-    let old = |it: &crate::api::status::Superseded| {
-        remark(format!("delete the superseded {} (since {}) once nobody uses it", it.name, it.since.0))
+/// The superseded credentials, each with what its end waits for.
+fn overlap(rotation: RotationState, status: &Status) -> Vec<NextStep> {
+    let waits = match rotation {
+        RotationState::OldStillInUse { last_seen } => format!("nobody uses it (last use {last_seen})"),
+        RotationState::NewNotSeen => "the new one is used".to_owned(),
+        RotationState::None | RotationState::Rotated => "nobody uses it".to_owned(),
     };
-    let mut steps: Vec<NextStep> = rotation.superseded.iter().map(old).collect();
-    let is_overlapping = !steps.is_empty();
+    let superseded = status.rotation.as_ref().map(|it| it.superseded.as_slice()).unwrap_or_default();
+    let old = |name: &str, since| remark(format!("delete the superseded {name} (since {since}) once {waits}"));
+    superseded.iter().map(|it| old(&it.name, it.since.0)).collect()
+}
+
+fn is_rotation_requested(resource: &ConfidenceClientCredential, status: &Status) -> bool {
     let requested = resource.annotations().get(ROTATE_REQUESTED_AT);
-    let is_requested = requested.is_some() && requested != rotation.last_handled_rotate_at.as_ref();
-    let due =
-        rotation.next_rotation_time.filter(|_| resource.spec.rotation.as_ref().is_some_and(|it| it.every.is_some()));
-    let is_due = is_requested || due.is_some_and(|it| it.0 <= now);
-    match due {
-        _ if is_due && is_overlapping => steps.push(remark("rotate after that")),
-        _ if is_due => steps.push(change("rotate: create another credential and publish its secret")),
-        Some(due) => steps.push(remark(format!("the next rotation is at {}", due.0))),
-        None => {}
-    }
-    steps
+    let handled = status.rotation.as_ref().and_then(|it| it.last_handled_rotate_at.as_ref());
+    requested.is_some() && requested != handled
 }

@@ -1,6 +1,5 @@
 //! What the operator would do about one resource. Pure.
 
-use jiff::Timestamp;
 use kube::ResourceExt;
 use serde::Serialize;
 
@@ -9,18 +8,17 @@ use crate::api::ConfidenceClientCredential;
 use crate::confidence::name::CredentialName;
 use crate::confidence::wire::ClientCredential;
 use crate::confidence::{Cause, Error};
+use crate::credential::Upcoming;
 use crate::plan::{Desired, DesiredSecret, FieldChange, Observation, Plan, SecretKnowledge, plan};
 
 /// What a plan is made from, beside the resource.
 pub(super) struct Inputs {
-    /// Why the resource has no account, if it has none.
-    pub(super) account: Result<(), String>,
     /// What reading the credential came to; none where there is none to read.
     pub(super) observed: Option<Result<ClientCredential, Error>>,
     /// What reading the Secret of `spec.clientSecret` came to; none where the spec names none.
     pub(super) client_secret: Option<Result<DesiredSecret, String>>,
-    /// The time.
-    pub(super) now: Timestamp,
+    /// What comes next in the life of a created credential, none for another; or why that cannot be told.
+    pub(super) next: Result<Option<Upcoming>, String>,
 }
 
 /// What the operator would do about a resource.
@@ -80,9 +78,12 @@ impl ResourcePlan {
             credential: planned_name(resource).map(|name| name.to_string()),
             ..Self::default()
         };
-        let is_gone = is_gone(inputs.observed.as_ref()) && resource.spec.client.is_some();
-        let now = inputs.now;
-        match fields(resource, inputs) {
+        let Inputs { observed, client_secret, next } = inputs;
+        let next = match next {
+            Ok(next) => next,
+            Err(problem) => return Self { problem: Some(problem), ..this },
+        };
+        match fields(resource, observed, client_secret) {
             Ok(Some(Plan::Update(update))) => {
                 this.update_mask = update.request().update_mask();
                 this.changes = Plan::Update(update).changes().iter().map(Change::from).collect();
@@ -91,7 +92,7 @@ impl ResourcePlan {
             Err(problem) => this.problem = Some(problem),
         }
         if this.problem.is_none() {
-            this.next = next_steps(resource, !this.changes.is_empty(), is_gone, now);
+            this.next = next_steps(resource, !this.changes.is_empty(), next.as_ref());
         }
         this
     }
@@ -102,17 +103,16 @@ impl ResourcePlan {
     }
 }
 
-fn is_gone(observed: Option<&Result<ClientCredential, Error>>) -> bool {
-    observed.is_some_and(|it| it.as_ref().is_err_and(|error| error.cause() == Cause::NotFound))
-}
-
 /// The fields that differ; none where there is no credential to compare with, which is not a problem in create mode.
-fn fields(resource: &ConfidenceClientCredential, inputs: Inputs) -> Result<Option<Plan>, String> {
+fn fields(
+    resource: &ConfidenceClientCredential,
+    observed: Option<Result<ClientCredential, Error>>,
+    client_secret: Option<Result<DesiredSecret, String>>,
+) -> Result<Option<Plan>, String> {
     let spec = &resource.spec;
-    inputs.account?;
     let mut desired = Desired::from_spec(spec).map_err(|error| error.to_string())?;
-    desired.client_secret = inputs.client_secret.transpose()?;
-    let credential = match inputs.observed {
+    desired.client_secret = client_secret.transpose()?;
+    let credential = match observed {
         Some(Ok(credential)) => credential,
         None if spec.client.is_some() => return Ok(None),
         Some(Err(error)) if spec.client.is_some() && error.cause() == Cause::NotFound => return Ok(None),

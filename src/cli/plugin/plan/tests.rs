@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use proptest::option::of;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -12,6 +11,8 @@ use super::{exit_code, gather, render};
 use crate::api::ConfidenceClientCredential;
 use crate::confidence::wire::ClientCredential;
 use crate::confidence::{Cause, Error};
+use crate::credential::Upcoming;
+use crate::plan::lifecycle::{CreateReason, RotationState, Step};
 use crate::plan::{Desired, DesiredSecret, Observation, Plan, SecretKnowledge, plan};
 
 const NAME: &str = "clients/c/credentials/k";
@@ -29,8 +30,7 @@ fn credential(fields: &Value) -> ClientCredential {
 }
 
 fn planned(resource: &ConfidenceClientCredential, observed: Option<Result<ClientCredential, Error>>) -> ResourcePlan {
-    let now: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
-    ResourcePlan::new(resource, Inputs { account: Ok(()), observed, client_secret: None, now })
+    ResourcePlan::new(resource, Inputs { observed, client_secret: None, next: Ok(None) })
 }
 
 fn adopted(fields: &Value) -> ConfidenceClientCredential {
@@ -90,12 +90,8 @@ fn secret_is_never_shown() {
             resource_version: "1".to_owned(),
             key: "k".to_owned(),
         };
-        let inputs = Inputs {
-            account: Ok(()),
-            observed: Some(Ok(credential(&observed))),
-            client_secret: Some(Ok(secret)),
-            now: Timestamp::UNIX_EPOCH,
-        };
+        let inputs =
+            Inputs { observed: Some(Ok(credential(&observed))), client_secret: Some(Ok(secret)), next: Ok(None) };
         let plan = ResourcePlan::new(&resource, inputs);
         assert_eq!(plan.update_mask, "client_secret");
         let texts = [render::text(std::slice::from_ref(&plan), true), serde_json::to_string(&plan).unwrap()];
@@ -103,20 +99,47 @@ fn secret_is_never_shown() {
     }
 }
 
-/// The life of a created credential, in words.
+/// The operator's decision, in words: what it writes counts as a change, and what it waits for does not.
 #[test]
 fn lifecycle_is_told_in_words() {
-    let ours = || Some(Ok(credential(&json!({"displayName": "Checkout"}))));
-    let published = json!({"name": "s", "uid": "u", "credential": NAME});
-    let at = |time: &str| json!({"name": NAME, "publishedSecret": published, "rotation": {"nextRotationTime": time}});
-    for (status, observed, said, is_change) in [
-        (Value::Null, None, "create a credential under clients/c", true),
-        (at("2026-02-01T00:00:00Z"), ours(), "rotate: create another", true),
-        (at("2026-04-01T00:00:00Z"), ours(), "the next rotation is at 2026-04-01T00:00:00Z", false),
-        (at("2026-04-01T00:00:00Z"), Some(Err(Error::new(Cause::NotFound, ""))), "is gone: create another", true),
-        (json!({"name": NAME}), ours(), "publish the secret in Secret s", true),
+    let name = || NAME.parse().unwrap();
+    let attempt = "1-0000000000000000".parse().unwrap();
+    let create = |reason| Upcoming::Write(Step::Create { attempt, reason, replaces: Some(name()) });
+    let due = "2026-04-01T00:00:00Z".parse().unwrap();
+    let old = json!({"superseded": [{"name": "clients/c/credentials/old", "since": "2026-03-01T00:00:00Z", "why": "Rotated"}]});
+    let overlapping = json!({"name": NAME, "rotation": old});
+    for (status, next, said, is_change) in [
+        (
+            &Value::Null,
+            create(CreateReason::First),
+            "create a credential under clients/c and publish its secret in Secret s",
+            true,
+        ),
+        (
+            &Value::Null,
+            create(CreateReason::CredentialGone),
+            "clients/c/credentials/k is gone: create another one",
+            true,
+        ),
+        (&Value::Null, create(CreateReason::SecretLost), "the secret of clients/c/credentials/k is lost", true),
+        (&Value::Null, create(CreateReason::Rotated), "rotate clients/c/credentials/k: create another one", true),
+        (&Value::Null, Upcoming::Write(Step::Relabel(name())), "put the operator's labels back on", true),
+        (
+            &Value::Null,
+            Upcoming::Rest(RotationState::None, Some(due)),
+            "the next rotation is at 2026-04-01T00:00:00Z",
+            false,
+        ),
+        (
+            &overlapping,
+            Upcoming::Rest(RotationState::NewNotSeen, None),
+            "old (since 2026-03-01T00:00:00Z) once the new one is used",
+            false,
+        ),
     ] {
-        let plan = planned(&created(&status), observed);
+        let observed = Some(Ok(credential(&json!({"displayName": "Checkout"}))));
+        let inputs = Inputs { observed, client_secret: None, next: Ok(Some(next)) };
+        let plan = ResourcePlan::new(&created(status), inputs);
         assert_eq!(plan.problem, None);
         assert!(plan.next.iter().any(|it| it.text.contains(said)), "{said}: {plan:?}");
         assert_eq!(plan.has_differences(), is_change, "{said}");
