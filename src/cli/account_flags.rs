@@ -13,6 +13,9 @@ use crate::confidence::settings::{BaseUrl, Credentials, Settings};
 use crate::confidence::transport::HttpClient;
 use crate::confidence::wire::LabelsShape;
 
+/// What is told where no credentials were given at all.
+pub const NO_CREDENTIALS: &str = "no credentials for Confidence: give --token-file, or --client-id-file with --client-secret-file, or set CONFIDENCE_TOKEN";
+
 /// Where an account is, and how to use it.
 #[derive(Clone, Debug, Args)]
 pub struct AccountFlags {
@@ -43,7 +46,7 @@ pub struct AccountFlags {
     #[arg(long, env = "CONFIDENCE_REQUESTS_PER_SECOND", default_value = "20", value_name = "N")]
     pub requests_per_second: NonZeroU32,
     /// How the server wants labels: as it shows them (auto), as one JSON object, or as an array of maps
-    #[arg(long, env = "CONFIDENCE_LABELS_ENCODING", value_enum, default_value_t)]
+    #[arg(long, env = "CONFIDENCE_LABELS_ENCODING", value_enum, default_value_t, value_name = "FORM")]
     pub labels_encoding: LabelsEncodingFlag,
 }
 
@@ -85,7 +88,8 @@ impl AccountFlags {
                 Ok(CredentialSource::ClientFiles { id: id.clone(), secret: secret.clone() })
             }
             (Some(_), _, _) => {
-                Err("--token-file and --client-id-file or --client-secret-file are two kinds of credentials: give one".into())
+                Err("--token-file and --client-id-file or --client-secret-file are two kinds of credentials: give one"
+                    .into())
             }
             (None, Some(_), None) => Err("--client-id-file needs --client-secret-file beside it".into()),
             (None, None, Some(_)) => Err("--client-secret-file needs --client-id-file beside it".into()),
@@ -93,11 +97,7 @@ impl AccountFlags {
                 .map(|token| token.trim_end_matches(['\r', '\n']).to_owned())
                 .filter(|token| !token.is_empty())
                 .map(|token| CredentialSource::Token(token.into()))
-                .ok_or_else(|| {
-                    "no credentials for Confidence: give --token-file, or --client-id-file with --client-secret-file, or \
-                     set CONFIDENCE_TOKEN"
-                        .into()
-                }),
+                .ok_or_else(|| NO_CREDENTIALS.into()),
         }
     }
 

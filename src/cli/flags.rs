@@ -43,9 +43,9 @@ pub enum Command {
     Plugin(PluginCommand),
 }
 
-/// The same program under the name kubectl-confidence: a plugin of kubectl.
+/// See what the confidence-operator would do before it does it, import what exists, find what was forgotten.
 ///
-/// Shows what the operator would do before it does it, imports what exists, and finds what was forgotten.
+/// A plugin of kubectl: the confidence-operator under the name kubectl-confidence. No command writes to Confidence.
 #[derive(Debug, Parser)]
 #[command(name = "kubectl-confidence", bin_name = "kubectl confidence", version, arg_required_else_help = true)]
 pub struct PluginCli {

@@ -65,7 +65,7 @@ use crate::plan::{Desired, Plan, plan};
 
 pub(crate) use self::client_secret::value_of;
 pub use self::controller::{Parts, Stopped, run};
-pub(crate) use self::lifecycle::{PreviewInputs, Unread, Upcoming, preview};
+pub(crate) use self::lifecycle::{Outlook, PreviewInputs, Unread, Upcoming, preview};
 pub use self::observe::ObserveMode;
 pub(crate) use self::outcome::Failure;
 pub(crate) use self::resolve::client_of;

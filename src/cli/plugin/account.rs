@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use prometheus_client::registry::Registry;
 
 use super::CommandError;
+use super::error::confidence_sentence;
 use super::progress::Progress;
 use crate::account::{Account, Budgets, Connector, DEFAULT_ACCOUNT};
-use crate::cli::account_flags::AccountFlags;
+use crate::cli::account_flags::{AccountFlags, NO_CREDENTIALS};
 use crate::confidence::metrics::Metrics;
 use crate::confidence::transport::HttpTransport;
 use crate::confidence::wire::{Client, ClientCredential};
@@ -28,7 +29,10 @@ impl WriteGuard for NeverWrite {
 
 /// The account of the flags, whose client can only read.
 pub fn connect(flags: &AccountFlags) -> Result<Account, CommandError> {
-    let settings = flags.settings()?;
+    let settings = flags.settings().map_err(|why| match why {
+        why if why == NO_CREDENTIALS => format!("{why}; or name an account of the cluster with --account"),
+        why => why,
+    })?;
     let url = settings.url.as_str().to_owned();
     let metrics = Metrics::register(&mut Registry::default()).account(DEFAULT_ACCOUNT);
     let confidence = Confidence::new(settings, transport(flags)?, Arc::new(NeverWrite), metrics)
@@ -113,7 +117,8 @@ pub async fn list_credentials_of(
         let before = all.entries.len();
         let tell = |found| progress.say(format!(", {} credentials", before + found));
         let listed = list_pages(confidence, &client, tell).await;
-        let listed = listed.map_err(|error| CommandError::new(format!("clients/{client}: {error}")))?;
+        let listed =
+            listed.map_err(|error| CommandError::new(format!("clients/{client}: {}", confidence_sentence(&error))))?;
         all.take(listed.entries, listed.unreadable);
         progress.advance();
     }

@@ -72,9 +72,12 @@ impl ClusterFlags {
         if self.context.is_some() {
             return Config::from_kubeconfig(&options).await.map_err(|error| unusable(&error));
         }
-        Config::infer().await.map_err(|error| {
-            CommandError::new(format!("no cluster: give --kubeconfig or set KUBECONFIG ({})", error.to_string().trim()))
-        })
+        // As kubectl: a kubeconfig wins over the ServiceAccount of a pod.
+        match Config::from_kubeconfig(&options).await {
+            Ok(config) => Ok(config),
+            Err(error) => Config::incluster()
+                .map_err(|_| CommandError::new(format!("no cluster: {error}; give --kubeconfig or set KUBECONFIG"))),
+        }
     }
 }
 

@@ -21,7 +21,7 @@ impl CommandError {
 
 impl From<confidence::Error> for CommandError {
     fn from(error: confidence::Error) -> Self {
-        Self::new(error.to_string())
+        Self::new(confidence_sentence(&error))
     }
 }
 
@@ -47,8 +47,46 @@ pub(super) fn kube_sentence(error: &kube::Error) -> String {
     }
 }
 
+/// How the words of the operator's status read at a terminal: a command only reads, and tries nothing again.
+const WORDS: [(&str, &str); 7] = [
+    (
+        "Confidence does not know this credential; check the two ids in spec.name",
+        "Confidence does not know it; check the ids",
+    ),
+    ("; the operator tries again", "; try again"),
+    ("; the operator waits as long as Confidence asks", "; try again later"),
+    ("; the operator probes it periodically and resumes automatically", "; try again later"),
+    ("the operator's credentials", "these credentials"),
+    (" that the operator was given", ""),
+    (
+        "the operator's account may not do this; grant it the scope update:clientcredentials, or name a credential of its own account",
+        "the account may not read this; grant it the scope read:clientcredentials",
+    ),
+];
+
+/// What Confidence or the way to it answered, and what to do.
+pub(super) fn confidence_sentence(error: &confidence::Error) -> String {
+    WORDS.iter().fold(error.to_string(), |sentence, (of_status, here)| sentence.replace(of_status, here))
+}
+
 /// Somebody else's words on one line, without what a terminal would obey.
 pub(super) fn one_line(text: &str) -> String {
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     line.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::confidence::{Cause, Error};
+
+    /// Nothing that a read can meet speaks of what the operator does about it.
+    #[test]
+    fn sentence_speaks_to_caller() {
+        let of_the_operator = [Cause::NotLeader, Cause::Superseded, Cause::Stopping];
+        for cause in Cause::ALL.into_iter().filter(|it| !of_the_operator.contains(it)) {
+            let sentence = confidence_sentence(&Error::new(cause, ""));
+            assert!(!sentence.contains("operator"), "{cause:?}: {sentence}");
+        }
+    }
 }

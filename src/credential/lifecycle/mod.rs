@@ -44,7 +44,7 @@ use crate::plan::lifecycle::Surroundings;
 
 pub(super) use self::instance::InstanceId;
 pub(super) use self::memory::Memories;
-pub(crate) use self::preview::{Inputs as PreviewInputs, Unread, Upcoming, preview};
+pub(crate) use self::preview::{Inputs as PreviewInputs, Outlook, Unread, Upcoming, preview};
 pub(super) use self::report::Life;
 pub(super) use self::run::End;
 

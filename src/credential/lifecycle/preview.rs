@@ -45,6 +45,14 @@ pub(crate) enum Upcoming {
     Released,
 }
 
+/// What comes next, and what becomes of the fields that differ.
+#[derive(Debug)]
+pub(crate) struct Outlook {
+    pub(crate) upcoming: Upcoming,
+    /// Whether the managed fields of the recorded credential are brought in line, and not those of one that replaces it.
+    pub(crate) corrects: bool,
+}
+
 /// Why it cannot be told what comes next.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unread {
@@ -88,7 +96,7 @@ struct Preview<'a> {
 ///
 /// # Errors
 /// When something could not be read.
-pub(crate) async fn preview(inputs: &Inputs<'_>) -> Result<Upcoming, Unread> {
+pub(crate) async fn preview(inputs: &Inputs<'_>) -> Result<Outlook, Unread> {
     let status = inputs.object.status.clone().unwrap_or_default();
     let mut preview = Preview {
         inputs,
@@ -103,11 +111,22 @@ pub(crate) async fn preview(inputs: &Inputs<'_>) -> Result<Upcoming, Unread> {
     preview.read_secrets().await?;
     for _ in 0..MAX_STEPS {
         let step = preview.decide();
-        if let Some(next) = preview.take(step).await? {
-            return Ok(next);
+        if let Some(upcoming) = preview.take(step).await? {
+            let corrects = !preview.corrected.is_empty() || comes_before_correction(&upcoming);
+            return Ok(Outlook { upcoming, corrects });
         }
     }
-    Ok(Upcoming::Blocked(Failure::retry(Reason::Creating, "there is more to do than one reconcile does")))
+    let failure = Failure::retry(Reason::Creating, "there is more to do than one reconcile does");
+    Ok(Outlook { upcoming: Upcoming::Blocked(failure), corrects: false })
+}
+
+/// Whether the current credential stays current after it, so that its fields have their turn.
+fn comes_before_correction(upcoming: &Upcoming) -> bool {
+    match upcoming {
+        Upcoming::Write(step) => matches!(step, Step::Publish(_) | Step::DeleteSecret { .. } | Step::Relabel(_)),
+        Upcoming::Suspended => true,
+        Upcoming::Blocked(_) | Upcoming::Rest(..) | Upcoming::Released => false,
+    }
 }
 
 impl Preview<'_> {

@@ -3,6 +3,7 @@
 use super::CheckFlags;
 use super::item::{Item, failed, passed};
 use crate::cli::plugin::account::{Listed, client_id, list_clients, list_credentials, requester};
+use crate::cli::plugin::error::confidence_sentence;
 use crate::confidence::wire::{Client, ClientCredential};
 use crate::confidence::{Cause, Confidence, Error};
 
@@ -39,7 +40,9 @@ async fn check_client(confidence: &Confidence, client: &str) -> Vec<Item> {
     match first {
         Some(name) => items.push(match confidence.get(&name, &requester()).await {
             Ok(_) => passed(READ, name.to_string()),
-            Err(error) => failed(READ, format!("{error}; the operator needs read:clientcredentials")),
+            Err(error) => {
+                failed(READ, format!("{}; the operator needs read:clientcredentials", confidence_sentence(&error)))
+            }
         }),
         None => items.push(passed(READ, "not tried: there is no credential")),
     }
@@ -57,7 +60,7 @@ fn judge_clients(url: &str, clients: &Result<Listed<Client>, Error>, has_client:
         Err(error) => error,
     };
     match error.cause() {
-        Cause::Unauthenticated => vec![passed(URL, url), failed(TOKEN, error.to_string())],
+        Cause::Unauthenticated => vec![passed(URL, url), failed(TOKEN, confidence_sentence(error))],
         Cause::Forbidden if has_client => {
             vec![passed(URL, url), passed(TOKEN, "accepted"), passed(LIST_CLIENTS, "not allowed: use --client")]
         }
@@ -65,7 +68,7 @@ fn judge_clients(url: &str, clients: &Result<Listed<Client>, Error>, has_client:
             let advice = "Confidence refuses it (HTTP 403); grant read:clients, or give --client".to_owned();
             vec![passed(URL, url), passed(TOKEN, "accepted"), failed(LIST_CLIENTS, advice)]
         }
-        _ => vec![failed(URL, error.to_string())],
+        _ => vec![failed(URL, confidence_sentence(error))],
     }
 }
 
@@ -75,9 +78,13 @@ fn judge_list(client: &str, listed: &Result<Listed<ClientCredential>, Error>) ->
             failed(LIST, format!("clients/{client}: {} entries cannot be read; report them", listed.unreadable))
         }
         Ok(listed) => passed(LIST, format!("{} of clients/{client}", listed.entries.len())),
-        Err(error) => {
-            failed(LIST, format!("clients/{client}: {error}; creating and listing need read:clientcredentials"))
-        }
+        Err(error) => failed(
+            LIST,
+            format!(
+                "clients/{client}: {}; creating and listing need read:clientcredentials",
+                confidence_sentence(error)
+            ),
+        ),
     }
 }
 

@@ -26,7 +26,7 @@ pub struct CheckFlags {
     /// The client whose credentials are listed [default: the first that the account shows]
     #[arg(long, value_name = "CLIENT")]
     pub client: Option<String>,
-    /// Ask for the rights in all namespaces, as an operator needs them that watches all
+    /// Check the rights in all namespaces, which an operator that watches all needs
     #[arg(short = 'A', long, conflicts_with = "namespace")]
     pub all_namespaces: bool,
     /// How to print

@@ -14,6 +14,7 @@ use clap::{ArgGroup, Args};
 
 use self::manifest::{FieldChoice, Form, Manifest};
 use super::account::{client_id, list_clients, list_credentials_of, requester};
+use super::error::confidence_sentence;
 use super::{CommandError, TargetFlags, output};
 use crate::confidence::Confidence;
 use crate::confidence::name::CredentialName;
@@ -78,7 +79,7 @@ async fn read(flags: &ImportFlags, confidence: &Confidence) -> Result<(Vec<Clien
     let (mut credentials, mut unreadable) = (Vec::new(), 0);
     for name in &flags.credentials {
         let read = confidence.get(name, &requester()).await;
-        let read = read.map_err(|error| CommandError::new(format!("{name}: {error}")))?.value;
+        let read = read.map_err(|error| CommandError::new(format!("{name}: {}", confidence_sentence(&error))))?.value;
         credentials.push(ClientCredential { name: Some(name.clone()), ..read });
     }
     let mut clients: Vec<_> = flags.clients.iter().map(|it| client_id(it)).collect();

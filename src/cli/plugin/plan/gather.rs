@@ -85,7 +85,7 @@ pub(in crate::cli::plugin) async fn list(
 
 /// Manifests need no cluster. Where there is one, it tells which of them exist already, and in which state.
 async fn from_file(flags: &PlanFlags, path: &Path) -> Result<Found, CommandError> {
-    let mut resources = parse(&read(path)?).map_err(|why| CommandError::new(format!("{}: {why}", path.display())))?;
+    let mut resources = parse(&read(path)?).map_err(|why| CommandError::new(format!("{}: {why}", named(path))))?;
     let cluster = match flags.target.cluster.connect().await {
         Ok(cluster) => Some(cluster),
         Err(error) if flags.target.cluster.is_given() => return Err(error),
@@ -117,8 +117,12 @@ fn take_records(resource: &mut ConfidenceClientCredential, existing: ConfidenceC
     resource.status = existing.status;
 }
 
+fn named(path: &Path) -> String {
+    if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
+}
+
 fn read(path: &Path) -> Result<String, CommandError> {
-    let failed = |error: std::io::Error| CommandError::new(format!("{}: {error}", path.display()));
+    let failed = |error: std::io::Error| CommandError::new(format!("{}: {error}", named(path)));
     if path == Path::new("-") {
         let mut text = String::new();
         std::io::stdin().lock().read_to_string(&mut text).map_err(failed)?;
@@ -142,7 +146,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<ConfidenceClientCredential>, Strin
     let resources = documents.into_iter().flat_map(lists).filter(ours);
     let resources: Result<Vec<_>, _> = resources.map(serde_json::from_value).collect();
     match resources {
-        Ok(resources) if resources.is_empty() => Err("has no ConfidenceClientCredential".to_owned()),
+        Ok(resources) if resources.is_empty() => Err("there is no ConfidenceClientCredential in it".to_owned()),
         Ok(resources) => Ok(resources),
         Err(error) => Err(format!("a ConfidenceClientCredential cannot be read: {error}")),
     }

@@ -10,10 +10,10 @@ use crate::api::ConfidenceClientCredential;
 use crate::cli::plugin::CommandError;
 use crate::cli::plugin::account::{Listed, list_credentials, requester};
 use crate::cli::plugin::cluster::Cluster;
-use crate::cli::plugin::error::kube_sentence;
+use crate::cli::plugin::error::{confidence_sentence, kube_sentence};
 use crate::confidence::wire::ClientCredential;
 use crate::confidence::{Cause, Error};
-use crate::credential::{PreviewInputs, Unread, Upcoming, client_of, preview};
+use crate::credential::{Outlook, PreviewInputs, Unread, client_of, preview};
 
 /// Previews resources, and lists each client once.
 pub(super) struct Lifecycles<'a> {
@@ -34,7 +34,7 @@ impl<'a> Lifecycles<'a> {
         &mut self,
         account: &Account,
         object: &ConfidenceClientCredential,
-    ) -> Result<Option<Upcoming>, CommandError> {
+    ) -> Result<Option<Outlook>, CommandError> {
         if object.spec.client.is_none() {
             return Ok(None);
         }
@@ -48,7 +48,7 @@ impl<'a> Lifecycles<'a> {
         let listed = match self.listings.get(&key) {
             Some(Ok(listed)) => Some(listed),
             Some(Err(error)) if !matches!(error.cause(), Cause::Forbidden | Cause::Unsupported) => {
-                return Err(CommandError::new(format!("listing clients/{client}: {error}")));
+                return Err(CommandError::new(format!("listing clients/{client}: {}", confidence_sentence(error))));
             }
             _ => None,
         };
@@ -63,7 +63,8 @@ impl<'a> Lifecycles<'a> {
         };
         preview(&inputs).await.map(Some).map_err(|error| match error {
             Unread::Secret(error) => CommandError::new(format!("spec.publishedSecret: {}", kube_sentence(&error))),
-            error => CommandError::new(error.to_string()),
+            Unread::Credential(error) => error.into(),
+            Unread::Spec(error) => CommandError::new(error.to_string()),
         })
     }
 

@@ -5,10 +5,11 @@ use serde::Serialize;
 
 use super::next::{NextStep, next_steps};
 use crate::api::ConfidenceClientCredential;
+use crate::cli::plugin::error::confidence_sentence;
 use crate::confidence::name::CredentialName;
 use crate::confidence::wire::ClientCredential;
 use crate::confidence::{Cause, Error};
-use crate::credential::Upcoming;
+use crate::credential::Outlook;
 use crate::plan::{Desired, DesiredSecret, FieldChange, Observation, Plan, SecretKnowledge, plan};
 
 /// What a plan is made from, beside the resource.
@@ -18,7 +19,7 @@ pub(super) struct Inputs {
     /// What reading the Secret of `spec.clientSecret` came to; none where the spec names none.
     pub(super) client_secret: Option<Result<DesiredSecret, String>>,
     /// What comes next in the life of a created credential, none for another; or why that cannot be told.
-    pub(super) next: Result<Option<Upcoming>, String>,
+    pub(super) next: Result<Option<Outlook>, String>,
 }
 
 /// What the operator would do about a resource.
@@ -84,7 +85,7 @@ impl ResourcePlan {
             Err(problem) => return Self { problem: Some(problem), ..this },
         };
         match fields(resource, observed, client_secret) {
-            Ok(Some(Plan::Update(update))) => {
+            Ok(Some(Plan::Update(update))) if next.as_ref().is_none_or(|it| it.corrects) => {
                 this.update_mask = update.request().update_mask();
                 this.changes = Plan::Update(update).changes().iter().map(Change::from).collect();
             }
@@ -92,7 +93,7 @@ impl ResourcePlan {
             Err(problem) => this.problem = Some(problem),
         }
         if this.problem.is_none() {
-            this.next = next_steps(resource, !this.changes.is_empty(), next.as_ref());
+            this.next = next_steps(resource, !this.changes.is_empty(), next.map(|it| it.upcoming).as_ref());
         }
         this
     }
@@ -116,7 +117,7 @@ fn fields(
         Some(Ok(credential)) => credential,
         None if spec.client.is_some() => return Ok(None),
         Some(Err(error)) if spec.client.is_some() && error.cause() == Cause::NotFound => return Ok(None),
-        Some(Err(error)) => return Err(error.to_string()),
+        Some(Err(error)) => return Err(confidence_sentence(&error)),
         None => return Err("spec.name is not the name of a credential".to_owned()),
     };
     let status = resource.status.clone().unwrap_or_default();

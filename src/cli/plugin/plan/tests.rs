@@ -11,7 +11,7 @@ use super::{exit_code, gather, render};
 use crate::api::ConfidenceClientCredential;
 use crate::confidence::wire::ClientCredential;
 use crate::confidence::{Cause, Error};
-use crate::credential::Upcoming;
+use crate::credential::{Outlook, Upcoming};
 use crate::plan::lifecycle::{CreateReason, RotationState, Step};
 use crate::plan::{Desired, DesiredSecret, Observation, Plan, SecretKnowledge, plan};
 
@@ -138,7 +138,8 @@ fn lifecycle_is_told_in_words() {
         ),
     ] {
         let observed = Some(Ok(credential(&json!({"displayName": "Checkout"}))));
-        let inputs = Inputs { observed, client_secret: None, next: Ok(Some(next)) };
+        let inputs =
+            Inputs { observed, client_secret: None, next: Ok(Some(Outlook { upcoming: next, corrects: true })) };
         let plan = ResourcePlan::new(&created(status), inputs);
         assert_eq!(plan.problem, None);
         assert!(plan.next.iter().any(|it| it.text.contains(said)), "{said}: {plan:?}");
