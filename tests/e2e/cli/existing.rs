@@ -86,3 +86,33 @@ async fn audit_finds_what_is_forgotten() {
     crate::world::run(testbed::ControlPlane::shared(), &["apply", "-f", file.to_str().unwrap()]);
     assert_eq!(run(&world, &[&arguments[..], &["--fail-on", "unmanaged"]].concat()).await.code, 0);
 }
+
+/// An audit ends before anything could scrape it, so it tells a Pushgateway: every kind, under a group of its own. One that
+/// refuses is an error, and not a finding.
+#[tokio::test]
+async fn audit_tells_pushgateway_its_findings() {
+    let world = world().await;
+    world.simulator.put(CLIENT, "pushed", credential("Forgotten"));
+    let (told, mut pushed) = tokio::sync::mpsc::unbounded_channel();
+    let put = async move |uri: axum::http::Uri, body: String| {
+        told.send((uri.path().to_owned(), body)).unwrap();
+        if uri.path().contains("/namespace/refused/") {
+            axum::http::StatusCode::BAD_REQUEST
+        } else {
+            axum::http::StatusCode::OK
+        }
+    };
+    let gateway = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", gateway.local_addr().unwrap());
+    let serving = tokio::spawn(axum::serve(gateway, axum::Router::new().fallback(put)).into_future());
+    let audit = ["audit", "--client", CLIENT, "--instance-id", "test", "--pushgateway", &url, "--operator-namespace"];
+    let ran = run(&world, &[&audit[..], &["ops"]].concat()).await;
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let (path, body) = pushed.recv().await.unwrap();
+    assert!(path.starts_with("/metrics/job/confidence-operator-audit/namespace/ops/account@base64/"), "{path}");
+    assert!(body.contains("confidence_operator_audit_findings{kind=\"unmanaged\"} 1\n"), "{body}");
+    assert!(body.contains("confidence_operator_audit_findings{kind=\"orphan\"} 0\n"), "{body}");
+    let refused = run(&world, &[&audit[..], &["refused"]].concat()).await;
+    assert!(refused.code == 2 && refused.err.contains("it answered HTTP 400"), "{}{}", refused.code, refused.err);
+    serving.abort();
+}

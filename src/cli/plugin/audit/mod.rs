@@ -4,14 +4,17 @@
 #![allow(clippy::doc_markdown)]
 
 mod finding;
+mod pushgateway;
 
 use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
+use url::Url;
 
 use self::finding::{Finding, Inputs, Kind};
 use super::account::{client_id, list_clients, list_credentials_of};
+use super::error::confidence_sentence;
 use super::plan::list_resources;
 use super::{CommandError, OutputFormat, TargetFlags, output};
 use crate::api::durations;
@@ -19,7 +22,8 @@ use crate::confidence::Confidence;
 use crate::confidence::wire::ClientCredential;
 
 /// The exit codes, below the flags.
-pub(super) const HELP: &str = "The resources of all namespaces are read, because any of them may manage a credential.\n\n\
+pub(super) const HELP: &str = "The resources of all namespaces are read, because any of them may manage a credential. -n is only for \
+                               --account ConfidenceAccount/NAME.\n\n\
                                Exit code: 0, 1 where a kind of --fail-on was found, 2 something could not be read.";
 
 /// The flags of `audit`.
@@ -40,6 +44,9 @@ pub struct AuditFlags {
     /// What tells the credentials of this installation from those of another [default: the uid of the namespace kube-system]
     #[arg(long, env = "INSTANCE_ID", value_name = "ID")]
     pub instance_id: Option<String>,
+    /// A Prometheus Pushgateway to tell the number of findings of each kind (confidence_operator_audit_findings)
+    #[arg(long, env = "PUSHGATEWAY_URL", value_name = "URL")]
+    pub pushgateway: Option<Url>,
     /// How to print
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: OutputFormat,
@@ -68,6 +75,12 @@ pub(super) async fn run(flags: &AuditFlags) -> Result<u8, CommandError> {
         OutputFormat::Text => finding::text(&findings, credentials.len()),
         OutputFormat::Json => output::json(&findings)?,
     })?;
+    // A number that leaves out what cannot be read would be taken for the whole.
+    if let Some(url) = flags.pushgateway.as_ref().filter(|_| unreadable == 0) {
+        let choice = &flags.target.account;
+        let group = pushgateway::group_url(url, &choice.operator_namespace, &account.name);
+        pushgateway::push(&choice.flags.http_client()?, &group, pushgateway::metrics(&findings)?).await?;
+    }
     if unreadable > 0 {
         output::tell(&format!("{unreadable} entries of the lists could not be read"));
         return Ok(2);
@@ -87,8 +100,9 @@ async fn credentials(
     let mut unreadable = 0;
     if clients.is_empty() {
         let listed = list_clients(confidence).await;
-        let listed =
-            listed.map_err(|error| CommandError::new(format!("listing the clients: {error}; or give --client")))?;
+        let listed = listed.map_err(|error| {
+            CommandError::new(format!("listing the clients: {}; or give --client", confidence_sentence(&error)))
+        })?;
         unreadable += listed.unreadable;
         clients.extend(listed.entries.into_iter().map(|client| client.id));
     }
