@@ -59,6 +59,7 @@ const WANTED: &[&str] = &[
     "ClusterRole",
     "ClusterRoleBinding",
     "ConfigMap",
+    "CronJob",
     "CustomResourceDefinition",
     "Deployment",
     "Namespace",

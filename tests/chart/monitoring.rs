@@ -16,6 +16,7 @@ const METRICS: &[&str] = &[
     "account_rate_limit_requests_per_second",
     "api_request_duration_seconds",
     "api_requests",
+    "audit_findings",
     "build_info",
     "credentials_created",
     "credentials_deleted",

@@ -107,6 +107,12 @@ const REFUSED: &[(&[&str], &str)] = &[
         ],
         "alerts.ConfidenceOperatorNoLeader.threshold: this alert compares with no number",
     ),
+    (&["audit.enabled=true", "accounts.default=false"], "audit.enabled: looks at the operator's own account"),
+    (
+        &["audit.enabled=true", "rbac.clusterRoles=false", "watchNamespaces={a}", "instanceId=a"],
+        "audit.enabled: reads the resources of all namespaces",
+    ),
+    (&["audit.failOn={lost}"], "at '/audit/failOn/0': value must be one of"),
 ];
 
 #[test]

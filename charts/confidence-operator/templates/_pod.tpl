@@ -98,6 +98,30 @@ volumes:
 {{- end }}
 {{- end }}
 
+{{- define "co.auditArgs" -}}
+- audit
+{{- include "co.accountArgs" . }}
+{{- if include "co.caBundle" . }}
+- --ca-file=/etc/confidence-operator/ca/ca.crt
+{{- end }}
+- --requests-per-second={{ int .Values.confidence.requestsPerSecond }}
+{{- range .Values.audit.clients }}
+- --client={{ . }}
+{{- end }}
+{{- with .Values.audit.failOn }}
+- --fail-on={{ join "," . }}
+{{- end }}
+{{- with .Values.audit.pushgatewayUrl }}
+- --pushgateway={{ . }}
+{{- end }}
+{{- with .Values.instanceId }}
+- --instance-id={{ . }}
+{{- end }}
+{{- with .Values.audit.extraArgs }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
 {{/* The operator's own account, which it may go without. */}}
 {{- define "co.accountArgs" -}}
 {{- $directory := include "co.credentialsDirectory" . }}

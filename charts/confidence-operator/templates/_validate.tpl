@@ -11,7 +11,7 @@
 
 {{/* Mistakes that would show only later, in the cluster. values.schema.json refuses wrong types and unknown names. */}}
 {{- define "co.validate" -}}
-{{- range list "labels" "durations" "replicas" "credentials" "rbac" "disruptions" "metrics" }}
+{{- range list "labels" "durations" "replicas" "credentials" "rbac" "disruptions" "metrics" "audit" }}
 {{- include (printf "co.validate.%s" .) $ }}
 {{- end }}
 {{- end }}
@@ -154,5 +154,16 @@
 {{- end }}
 {{- if and .Values.metrics.serviceMonitor.enabled (not .Values.metrics.service.enabled) }}
 {{- fail "metrics.serviceMonitor: needs metrics.service.enabled=true, or use metrics.podMonitor" }}
+{{- end }}
+{{- end }}
+
+{{- define "co.validate.audit" -}}
+{{- if .Values.audit.enabled }}
+{{- if not .Values.accounts.default }}
+{{- fail "audit.enabled: looks at the operator's own account, which accounts.default=false leaves out; run kubectl confidence audit --account for the others" }}
+{{- end }}
+{{- if and .Values.rbac.create (not .Values.rbac.clusterRoles) }}
+{{- fail "audit.enabled: reads the resources of all namespaces, which needs rbac.clusterRoles=true, or rbac.create=false and roles of your own" }}
+{{- end }}
 {{- end }}
 {{- end }}

@@ -5,6 +5,7 @@ What the operator may do: each rule with its reason, all of them here. It never 
   co.rules.cluster   on what has no namespace
   co.rules.secrets   on the Secrets of one namespace that are named in rbac.secrets.named
   co.rules.own       in the operator's own namespace
+  co.rules.audit     of the audit, which is another ServiceAccount
 */}}
 
 {{- define "co.rules.watched" -}}
@@ -104,12 +105,29 @@ What the operator may do: each rule with its reason, all of them here. It never 
 {{- end }}
 {{- end }}
 
+{{- define "co.rules.audit" -}}
+# The resources of all namespaces: any of them may manage a credential.
+- apiGroups: [iam.confidence.dev]
+  resources: [confidenceclientcredentials]
+  verbs: [list]
+{{- if not .Values.instanceId }}
+# The namespace kube-system: its uid tells this cluster from others.
+- apiGroups: [""]
+  resources: [namespaces]
+  resourceNames: [kube-system]
+  verbs: [get]
+{{- end }}
+{{- end }}
+
 {{/* Not empty where there can be accounts of the cluster. */}}
 {{- define "co.clusterAccounts" -}}
 {{- and .Values.accounts.enabled .Values.rbac.clusterRoles | ternary "true" "" }}
 {{- end }}
 
-{{/* A role and its binding to the operator. Input: root; name; rules, as text; namespace, unless it is for the cluster. */}}
+{{/*
+A role and its binding. Input: root; name; rules, as text; namespace, unless it is for the cluster; serviceAccount, unless it is
+the operator's.
+*/}}
 {{- define "co.role" -}}
 {{- $kind := empty .namespace | ternary "ClusterRole" "Role" }}
 ---
@@ -130,6 +148,6 @@ roleRef:
   name: {{ .name }}
 subjects:
   - kind: ServiceAccount
-    name: {{ include "co.serviceAccountName" .root }}
+    name: {{ .serviceAccount | default (include "co.serviceAccountName" .root) }}
     namespace: {{ include "co.namespace" .root }}
 {{ end }}
