@@ -1,9 +1,12 @@
 //! The commands of the kubectl plugin: the real binary, as a person runs it.
 
 mod accounts;
+mod docs;
 mod existing;
+mod life;
 mod plan;
 mod requests;
+mod terminal;
 
 use std::process::Output;
 
