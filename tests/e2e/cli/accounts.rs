@@ -4,7 +4,9 @@ use confidence_simulator::{CallKind, Config};
 use serde_json::json;
 
 use super::{Ran, command, output, run};
-use crate::account_objects::{grant, of_cluster, put_account, put_client_secret, put_shop_secret, shop, to_this, with_shop};
+use crate::account_objects::{
+    grant, of_cluster, put_account, put_client_secret, put_shop_secret, shop, to_this, with_shop,
+};
 use crate::world::{CLIENT, World};
 
 /// Runs a command without credentials of its own; the namespace of the test is also the operator's.
