@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Client;
-use tokio::sync::watch;
+use tokio::sync::watch::Receiver;
 
 use crate::account::{AccountController, AccountSecrets, Accounts};
-use crate::api::ConfidenceClientCredentialStatus;
+use crate::api::{ConfidenceClientCredential, ConfidenceClientCredentialStatus};
 use crate::confidence::WriteGuard;
 use crate::credential::{self, Parts, Settings, Stopped};
 use crate::engine::FIELD_MANAGER;
@@ -18,6 +18,7 @@ use crate::engine::events::EventRecorder;
 use crate::engine::health::{Progress, Readiness};
 use crate::engine::leader_election::{Candidate, LeaseGuard};
 use crate::engine::status_writer::{Status, StatusWriter, StatusWriterParts, WithStatus};
+use crate::engine::watch;
 use crate::metrics::{ControllerMetrics, Operation};
 
 /// The requirement that the resources are listed, and what it says before they are.
@@ -63,10 +64,10 @@ pub struct Replica {
 
 impl Replica {
     /// Works until told to stop, or until the lease is lost. Returns whether it ended cleanly.
-    pub async fn run(mut self, stop: watch::Receiver<bool>) -> bool {
+    pub async fn run(mut self, stop: Receiver<bool>) -> bool {
         let mut lease = self.lease.take();
         if let Some(candidate) = &mut lease
-            && !win(candidate, stop.clone()).await
+            && !self.win(candidate, stop.clone()).await
         {
             candidate.release().await;
             return true;
@@ -84,6 +85,8 @@ impl Replica {
             cluster_statuses: self.status_writer(),
             secrets: AccountSecrets::default(),
         };
+        let (client, readiness, namespaces) =
+            (self.client.clone(), self.readiness.clone(), self.settings.namespaces.clone());
         let parts = Parts {
             client: self.client,
             account_keeping,
@@ -95,13 +98,33 @@ impl Replica {
             progress: self.progress,
             readiness: self.readiness,
         };
-        let work = Box::pin(credential::run(parts, self.settings, stop));
+        let work = Box::pin(async {
+            tokio::select! {
+                biased;
+                stopped = credential::run(parts, self.settings, stop) => stopped,
+                never = watch::keep_namespaces(&client, &namespaces, &readiness) => match never {},
+            }
+        });
         let is_clean = work_while_leading(work, lease.as_mut()).await;
         // A request that was dropped may still be carried out: then the lease has to end by itself.
         if let Some(candidate) = lease.as_mut().filter(|_| is_clean) {
             candidate.release().await;
         }
         is_clean
+    }
+
+    /// Waits for the lease, ready while it could do the work. Returns whether the lease was won, rather than the program
+    /// told to stop.
+    async fn win(&self, candidate: &mut Candidate, mut stop: Receiver<bool>) -> bool {
+        let Self { client, readiness, settings: Settings { namespaces, .. }, .. } = self;
+        let is_won = tokio::select! {
+            biased;
+            () = candidate.win() => true,
+            _ = stop.wait_for(|it| *it) => false,
+            never = watch::stand_by::<ConfidenceClientCredential>(client, namespaces, readiness, RESOURCES.0) => match never {},
+        };
+        watch::end_stand_by(namespaces, readiness);
+        is_won
     }
 
     /// What writes the statuses of a kind.
@@ -115,15 +138,6 @@ impl Replica {
             written: self.metrics.status_writes(),
             failures: self.metrics.failures(Operation::WriteStatus),
         }))
-    }
-}
-
-/// Waits for the lease. Returns whether it was won, rather than the program told to stop.
-async fn win(candidate: &mut Candidate, mut stop: watch::Receiver<bool>) -> bool {
-    tokio::select! {
-        biased;
-        () = candidate.win() => true,
-        _ = stop.wait_for(|it| *it) => false,
     }
 }
 

@@ -56,6 +56,13 @@ impl Answer {
         Self { code, ..Self::json(&status) }
     }
 
+    /// A refusal for now, as the API server words it.
+    pub fn throttled(seconds: u32) -> Self {
+        let details = json!({"retryAfterSeconds": seconds});
+        let status = json!({"kind": "Status", "status": "Failure", "code": 429, "reason": "TooManyRequests", "details": details});
+        Self { code: 429, ..Self::json(&status) }
+    }
+
     pub fn with_header(mut self, name: &'static str, value: &'static str) -> Self {
         self.headers.push((name, value));
         self

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use confidence_simulator::{Call, CallKind, Config, Fault, FaultKind};
 use serde_json::json;
-use testbed::Process;
+use testbed::{Deadline, Process, eventually};
 
 use crate::world::{CLIENT, PATIENCE, World};
 
@@ -30,6 +30,11 @@ async fn pair(world: &World) -> (Process, Process) {
     let second = replica(world, "second");
     second.wait_for_line(PATIENCE, |line| line.contains("standing by")).unwrap();
     assert!(leads(&first) && !leads(&second));
+    // Else a rollout would wait for it for ever.
+    for replica in [&first, &second] {
+        let ready = async || crate::program::get(replica, "/readyz").await;
+        eventually("both are ready", Deadline::default(), ready, |(status, _)| *status == 200).await;
+    }
     (first, second)
 }
 
@@ -43,6 +48,28 @@ async fn takes_over(world: &World, second: &Process, since: Instant, within: Dur
     world.simulator.edit(CLIENT, "led", |it| it.sdk_type = "FRONTEND".to_owned());
     world.until_calls(|calls| taken(calls) > before).await;
     assert_eq!(world.credential("led").sdk_type, "BACKEND");
+}
+
+/// A namespace that nobody created is no error of any request: whether it leads or stands by, a replica says so itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn absent_namespace_makes_each_replica_unready() {
+    let world = World::new(Config::default()).await;
+    let absent = format!("{}-absent", world.namespace);
+    let replica = |name: &str| {
+        let program = world.program().arg("--token-file").arg(world.file("token"));
+        let program = program.args(["--leader-elect", "--watch-namespace", &absent]);
+        program.env("POD_NAMESPACE", &world.namespace).env("POD_NAME", name).start().unwrap()
+    };
+    let first = replica("first");
+    first.wait_for_line(PATIENCE, |line| line.contains("this replica leads")).unwrap();
+    let second = replica("second");
+    second.wait_for_line(PATIENCE, |line| line.contains("standing by")).unwrap();
+    for replica in [&first, &second] {
+        let ready = async || crate::program::get(replica, "/readyz").await;
+        let is_told =
+            |(status, said): &(u16, String)| *status == 503 && said.contains(&format!("{absent} does not exist"));
+        eventually("it names the namespace", Deadline::default(), ready, is_told).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

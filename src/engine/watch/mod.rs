@@ -19,7 +19,7 @@ mod secrets;
 mod tally;
 
 pub use self::error::WatchError;
-pub use self::probe::{Missing, probe};
+pub use self::probe::{Missing, end_stand_by, keep_namespaces, stand_by};
 pub use self::reader::WATCH_TIMEOUT_SECONDS;
 pub use self::resources::{WatchEvent, Watched, resources};
 pub use self::scope::Scope;

@@ -21,8 +21,9 @@ const MIN_PAUSE: Duration = Duration::from_millis(200);
 
 const MAX_PAUSE: Duration = Duration::from_secs(2);
 
-/// The wait where a right is missing, which takes a person to mend.
-const REFUSED_PAUSE: Duration = Duration::from_secs(10);
+/// The longest wait where a right is missing, which takes a person to mend. It is reached in steps: an API server that has
+/// just begun refuses everybody until it knows the rights.
+const MAX_REFUSED_PAUSE: Duration = Duration::from_secs(10);
 
 /// The longest wait that the API server may ask for.
 const MAX_THROTTLE: Duration = Duration::from_mins(1);
@@ -95,7 +96,13 @@ where
     T: DeserializeOwned + Send + 'static,
 {
     let (events, received) = mpsc::channel(0);
-    let watch = ScopeWatch { reader: Reader::new(client, url, metadata_only), events, failures: 0, is_failing: false };
+    let watch = ScopeWatch {
+        reader: Reader::new(client, url, metadata_only),
+        events,
+        failures: 0,
+        refusals: 0,
+        is_failing: false,
+    };
     stream::select(received, watch.run().into_stream().filter_map(|()| future::ready(None)))
 }
 
@@ -104,6 +111,8 @@ struct ScopeWatch<T> {
     events: Sender<ScopeEvent<T>>,
     /// Failures in a row.
     failures: u32,
+    /// Refusals in a row.
+    refusals: u32,
     /// Whether a failure was told, and no recovery since.
     is_failing: bool,
 }
@@ -185,8 +194,9 @@ impl<T: DeserializeOwned + Send + 'static> ScopeWatch<T> {
             return tokio::time::sleep(MIN_PAUSE).await;
         }
         self.failures = self.failures.saturating_add(1);
+        self.refusals = if error.is_refusal() { self.refusals.saturating_add(1) } else { 0 };
         let pause = match &error {
-            WatchError::Refused(_) => REFUSED_PAUSE,
+            WatchError::Refused(_) => doubled(self.refusals, MAX_REFUSED_PAUSE),
             WatchError::Throttled(wait) => (*wait).min(MAX_THROTTLE),
             _ => self.pause(),
         };
@@ -196,19 +206,24 @@ impl<T: DeserializeOwned + Send + 'static> ScopeWatch<T> {
     }
 
     async fn recover(&mut self) {
+        self.refusals = 0;
         if std::mem::take(&mut self.is_failing) {
             self.tell(ScopeEvent::Recovered).await;
         }
     }
 
-    /// Exponential, with jitter, so that many watches do not come back at once.
     fn pause(&self) -> Duration {
-        let doublings = self.failures.saturating_sub(1).min(8);
-        (MIN_PAUSE * (1 << doublings)).min(MAX_PAUSE).mul_f64(0.5 + 0.5 * fastrand::f64())
+        doubled(self.failures, MAX_PAUSE)
     }
 
     async fn tell(&mut self, event: ScopeEvent<T>) {
         // The receiver lives as long as this is polled.
         let _ = self.events.send(event).await;
     }
+}
+
+/// Exponential, with jitter, so that many watches do not come back at once.
+fn doubled(failures: u32, most: Duration) -> Duration {
+    let doublings = failures.saturating_sub(1).min(8);
+    (MIN_PAUSE * (1 << doublings)).min(most).mul_f64(0.5 + 0.5 * fastrand::f64())
 }

@@ -1,6 +1,8 @@
 //! Watches against an API server that a test answers for, in simulated time.
 #![allow(clippy::unwrap_used)]
 
+mod trouble;
+
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,7 +11,6 @@ use futures::{StreamExt, stream::BoxStream};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::runtime::reflector::{self, Store};
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
 use super::*;
 use crate::engine::testing::{Answer, Asked, Log, client};
@@ -91,7 +92,11 @@ fn undecodable(namespace: &str, name: &str, version: u32) -> Value {
 }
 
 fn list(items: &[Value]) -> Answer {
-    Answer::json(&json!({"metadata": {"resourceVersion": "100"}, "items": items}))
+    list_at("100", items)
+}
+
+fn list_at(version: &str, items: &[Value]) -> Answer {
+    Answer::json(&json!({"metadata": {"resourceVersion": version}, "items": items}))
 }
 
 fn line(kind: &str, object: &Value) -> Value {
@@ -195,35 +200,6 @@ async fn broken_first_list_begins_again() {
     assert_eq!(watch.stored(), ["new"]);
 }
 
-/// The API server is away for longer than any backoff: what changed is told within five seconds after it is back.
-#[tokio::test(start_paused = true)]
-async fn watch_works_seconds_after_outage() {
-    let began = Instant::now();
-    let mut watch = watch(&[], move |asked| {
-        let elapsed = began.elapsed();
-        if elapsed > SECOND && elapsed < 60 * SECOND {
-            return None;
-        }
-        let is_back = elapsed >= 60 * SECOND;
-        Some(match asked.is_watch() {
-            true if is_back => Answer::watch(&[line("ADDED", &object("a", "new", 101))]),
-            true => Answer::ended_watch(&[line("ADDED", &object("a", "old", 100))]),
-            false => list(&[]),
-        })
-    });
-    watch.until("applied new").await;
-    assert!(began.elapsed() < 65 * SECOND, "{:?}", began.elapsed());
-}
-
-/// A proxy that ends each watch at once is not asked in a loop without a pause.
-#[tokio::test(start_paused = true)]
-async fn watches_that_end_at_once_are_paced() {
-    let mut watch = watch(&[], |asked| Some(if asked.is_watch() { Answer::ended_watch(&[]) } else { list(&[]) }));
-    watch.until("ready").await;
-    assert_eq!(watch.next_within(60 * SECOND).await, None);
-    assert!(watch.count(Asked::is_watch) < 80, "{}", watch.count(Asked::is_watch));
-}
-
 /// A page of 250 objects would hold 75 MB: pages are asked for anew with fewer objects, and all of them arrive.
 #[tokio::test(start_paused = true)]
 async fn pages_of_huge_objects_are_small() {
@@ -279,22 +255,4 @@ async fn secrets_tell_versions_and_refusals() {
     assert_eq!(listed, [("namespace a".to_owned(), 1)]);
     assert_eq!(refused, [("namespace b".to_owned(), true)]);
     assert!(log.lock().unwrap().iter().all(|asked| asked.method == "GET"));
-}
-
-/// A replica that stands by learns which namespaces it could not watch: one is forbidden, one does not exist.
-#[tokio::test(start_paused = true)]
-async fn probe_names_refused_and_absent_namespaces() {
-    let (client, _) = client(|asked| {
-        Some(match asked.path.as_str() {
-            path if path.contains("/namespaces/refused/") => Answer::refusal(403, "forbidden"),
-            "/api/v1/namespaces/absent" => Answer::refusal(404, "not found"),
-            // Without the right to read namespaces they are taken to exist.
-            "/api/v1/namespaces/there" => Answer::refusal(403, "forbidden"),
-            _ => list(&[]),
-        })
-    });
-    let namespaces = ["absent", "refused", "there"].map(str::to_owned);
-    let missing = probe::<ConfigMap>(&client, &namespaces).await;
-    let scopes: Vec<_> = missing.iter().map(|it| it.scope.namespace().unwrap()).collect();
-    assert_eq!(scopes, ["absent", "refused"]);
 }
