@@ -23,7 +23,7 @@ use super::secret_watch::SecretWatch;
 use super::settings::Settings;
 use super::startup::Startup;
 use super::watched::{CredentialClaims, Watched, is_claimed};
-use super::{Intervals, Objects, Reconciler, Statuses, accounts, requests, watch_log};
+use super::{Intervals, Objects, Reconciler, Statuses, accounts, watch_log};
 use crate::account::{AccountController, Accounts};
 use crate::api::ConfidenceClientCredential;
 use crate::engine::health::{Progress, Readiness};
@@ -212,8 +212,8 @@ impl Controller {
             futures::FutureExt::shared(async move { drop(stop.wait_for(|it| *it).await) })
         };
         let resources = crate::engine::watch::resources(&self.client, &settings.namespaces, writer);
-        let (ignored, mut to_tell) = mpsc::channel(requests::IGNORED_AT_ONCE);
-        let ignored_requests = async {
+        let (tell, mut to_tell) = mpsc::channel(watch_log::TOLD_AT_ONCE);
+        let told_of_the_watch = async {
             while let Some((resource, draft)) = to_tell.recv().await {
                 self.events.record(&resource, vec![draft]).await;
             }
@@ -225,9 +225,9 @@ impl Controller {
                 .for_each(|event| {
                     self.watched.take_in(&event);
                     watch_log::note(&event, &self.metrics, &self.readiness);
-                    if let Some(told) = requests::ignored(&event) {
+                    if let Some(told) = watch_log::to_tell(&event) {
                         // Where so many wait, one more tells nothing.
-                        let _ = ignored.try_send(told);
+                        let _ = tell.try_send(told);
                     }
                     std::future::ready(())
                 })
@@ -276,7 +276,7 @@ impl Controller {
                 claims,
                 accounts,
                 account_changes,
-                ignored_requests,
+                told_of_the_watch,
                 self.account_keeping.run(),
                 self.statuses.run(),
                 self.events.run(&self.guard),

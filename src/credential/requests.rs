@@ -9,9 +9,6 @@ use crate::engine::{EventDraft, WatchEvent};
 /// The annotations that request something. A reconcile echoes a value in the status when it has acted on it.
 pub(super) const ANNOTATIONS: [&str; 3] = [RECONCILE_REQUESTED_AT, ROTATE_REQUESTED_AT, RETIRE];
 
-/// Ignored requests of which nobody was told yet.
-pub(super) const IGNORED_AT_ONCE: usize = 16;
-
 /// The values of a resource's requests. One that is too long counts as absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Requests {

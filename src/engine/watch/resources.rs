@@ -47,7 +47,9 @@ pub enum WatchEvent<K> {
     Undecodable {
         /// Which one.
         key: Key,
-        /// Why.
+        /// Its uid.
+        uid: String,
+        /// Which field is wrong, and how; none of its values.
         error: String,
         /// As the store had it before.
         previous: Option<Arc<K>>,
@@ -150,7 +152,7 @@ impl<K: Watched> Changes<K> {
     }
 
     fn apply(&mut self, item: Item<K::Wire>, is_listed: bool) -> Option<WatchEvent<K>> {
-        let Item { key, version, object } = item;
+        let Item { key, uid, version, object } = item;
         let previous = self.store.get(&key.object_ref());
         match object {
             Ok(object) => {
@@ -166,7 +168,7 @@ impl<K: Watched> Changes<K> {
             Err(error) => {
                 self.remove(previous.as_ref());
                 let is_told = self.undecodable.insert(key.clone(), version.clone()) == Some(version);
-                (!is_told).then_some(WatchEvent::Undecodable { key, error, previous })
+                (!is_told).then_some(WatchEvent::Undecodable { key, uid, error, previous })
             }
         }
     }
