@@ -29,13 +29,17 @@ use crate::confidence::transport::HttpClient;
 /// Where kube logs the body of a response that it cannot parse, at WARN. The body of a Secret is the secret.
 const LOGS_BODIES: &str = "kube_client::client";
 
+/// Where kube logs every request that fails, at ERROR: each of ours is told by whoever made it, and once.
+const LOGS_FAILURES: &str = "kube_client::client::builder";
+
 /// Either of them switches traces on.
 const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
 
 /// How long the end of the program waits for the last spans.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The filter of the log: the directives that somebody gave, and nothing that holds bodies, whatever they say.
+/// The filter of the log: the directives that somebody gave, and nothing that holds bodies, whatever they say. The failures
+/// that kube logs beside ours are shown where the directives ask for anything at debug.
 ///
 /// # Errors
 /// When the directives cannot be read.
@@ -44,7 +48,12 @@ where
     S: Subscriber + for<'span> LookupSpan<'span>,
 {
     let given = EnvFilter::builder().parse(directives)?;
-    Ok(given.and(filter_fn(|it| it.target() != LOGS_BODIES)))
+    let is_debugging = Filter::<S>::max_level_hint(&given).is_none_or(|most| most >= LevelFilter::DEBUG);
+    Ok(given.and(filter_fn(move |it| match it.target() {
+        LOGS_BODIES => false,
+        LOGS_FAILURES => is_debugging,
+        _ => true,
+    })))
 }
 
 /// The traces that are being sent.
@@ -134,9 +143,12 @@ mod tests {
     use std::io::Write;
     use std::sync::{Arc, Mutex};
 
+    use k8s_openapi::api::core::v1::Secret;
+    use kube::Api;
     use tracing_subscriber::layer::SubscriberExt;
 
     use super::*;
+    use crate::engine::testing::{Answer, client};
 
     #[derive(Clone, Default)]
     struct Buffer(Arc<Mutex<Vec<u8>>>);
@@ -151,20 +163,48 @@ mod tests {
         }
     }
 
-    /// As kube logs a Secret that it cannot parse.
+    fn logged(directives: &str, work: impl FnOnce()) -> String {
+        let buffer = Buffer::default();
+        let writer = buffer.clone();
+        let layer = tracing_subscriber::fmt::layer().with_writer(move || writer.clone());
+        let layer = layer.with_filter(log_filter(directives).unwrap());
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), work);
+        let text = buffer.0.lock().unwrap().clone();
+        String::from_utf8(text).unwrap()
+    }
+
+    /// Reads a Secret whose answer kube cannot parse, and so logs; then one that the API server fails to return.
+    fn read_secrets() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let _entered = runtime.enter();
+        let (client, _) = client(|asked| {
+            let broken = || Answer::text(r#"{"metadata": {}, "data": "s3cr3t"}"#.to_owned());
+            Some(if asked.path.ends_with("/broken") { broken() } else { Answer::refusal(500, "failed") })
+        });
+        let secrets: Api<Secret> = Api::namespaced(client, "shop");
+        for name in ["broken", "refused"] {
+            assert!(runtime.block_on(secrets.get(name)).is_err());
+        }
+        tracing::error!("a line of our own");
+    }
+
     #[test]
     fn no_log_level_shows_bodies() {
-        for directives in ["trace", "kube_client::client=trace", "info,kube_client=debug"] {
-            let buffer = Buffer::default();
-            let writer = buffer.clone();
-            let layer = tracing_subscriber::fmt::layer().with_writer(move || writer.clone());
-            let layer = layer.with_filter(log_filter(directives).unwrap());
-            tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
-                tracing::warn!(target: "kube_client::client", "s3cr3t, Error(\"expected value\")");
-                tracing::warn!(target: "kube_client::client::builder", "failed with status 500");
-            });
-            let text = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
-            assert!(!text.contains("s3cr3t") && text.contains("failed with status 500"), "{directives}: {text}");
+        for directives in ["trace", "kube_client::client=trace", "info,kube_client=trace"] {
+            let text = logged(directives, read_secrets);
+            assert!(!text.contains("s3cr3t"), "{directives}: {text}");
+        }
+        assert!(logged("trace", read_secrets).contains("a line of our own"));
+    }
+
+    /// An API server that is away would cost an ERROR every other second, beside the line that tells of it.
+    #[test]
+    fn failures_of_kube_are_shown_at_debug_alone() {
+        let fail = || tracing::error!(target: "kube_client::client::builder", "failed with status 500");
+        for (directives, is_shown) in
+            [("info", false), ("warn", false), ("debug", true), ("info,kube_client=trace", true)]
+        {
+            assert_eq!(logged(directives, fail).contains("failed with status 500"), is_shown, "{directives}");
         }
     }
 }
