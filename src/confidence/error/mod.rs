@@ -97,7 +97,9 @@ impl Error {
             BlockCause::ServiceUnavailable => Cause::ServiceUnavailable,
             BlockCause::Unauthenticated => Cause::Unauthenticated,
         };
-        Self { cause, blocked: Some(blocked), outcome_unknown: false, retry_at: None, ..self.clone() }
+        // The server's words may be about the one credential of this call, and every resource would repeat them.
+        let detail = if self.is_account_wide || self.status.is_none() { self.detail.clone() } else { String::new() };
+        Self { cause, blocked: Some(blocked), outcome_unknown: false, retry_at: None, detail, ..self.clone() }
     }
 
     /// The same error for another call, whose outcome may be unknown.

@@ -174,6 +174,22 @@ fn blocked_account_keeps_an_unknown_outcome() {
     assert!(blocked.to_string().contains("HTTP 503"), "{blocked}");
 }
 
+/// What every resource is told while the account is blocked holds no words about the credential of one of them.
+#[test]
+fn blocked_account_repeats_no_word_of_one_credential() {
+    let body = r#"{"code":8,"message":"too many changes of clients/other-team/credentials/k"}"#;
+    let refusal = classified(Effect::Write, true, 429, body);
+    assert!(refusal.to_string().contains("other-team"), "{refusal}");
+    let told = refusal.as_blocking(BlockCause::RateLimited);
+    assert!(told.to_string().contains("HTTP 429"), "{told}");
+    assert!(!format!("{told} {told:?}").contains("other-team"), "{told:?}");
+    // A failed token call, or the lack of a connection, is everybody's.
+    let exchange = classified(Effect::Read, true, 403, r#"{"code":7,"message":"this account is closed"}"#);
+    assert!(exchange.account_wide().as_blocking(BlockCause::Unauthenticated).to_string().contains("is closed"));
+    let unreachable = no_response(Effect::Read, TransportFault::Connect);
+    assert!(unreachable.as_blocking(BlockCause::ServiceUnavailable).to_string().contains("why"));
+}
+
 #[test]
 fn servers_words_are_one_short_line() {
     let body = format!(r#"{{"code":3,"message":"bad\nname\u001b[31m {}"}}"#, "x".repeat(999));

@@ -224,6 +224,22 @@ async fn tls_that_fails_after_the_request_is_broken() {
     assert_eq!(error.await.fault, TransportFault::Broken);
 }
 
+/// A connection that somebody cuts in the middle of a response is no end of that response, however the end is marked.
+#[tokio::test]
+async fn tls_that_is_cut_off_is_broken() {
+    for head in ["content-length: 100\r\n\r\n", "connection: close\r\n\r\n"] {
+        let error = tls_against(async move |mut stream| {
+            let mut request = [0; 1024];
+            assert!(stream.read(&mut request).await.unwrap() > 0);
+            stream.write_all(format!("HTTP/1.1 200 OK\r\n{head}{{}}").as_bytes()).await.unwrap();
+            stream.flush().await.unwrap();
+            // Without the word of TLS that nothing more comes.
+            stream.get_mut().0.shutdown().await.unwrap();
+        });
+        assert_eq!(error.await.fault, TransportFault::Broken, "{head}");
+    }
+}
+
 /// A server that would speak HTTP/2 is spoken to in HTTP/1.1, where the lease is asked as the body leaves.
 #[tokio::test]
 async fn http_2_is_not_offered() {
