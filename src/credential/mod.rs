@@ -61,7 +61,7 @@ use crate::confidence::{Priority, Recovery, Requester};
 use crate::engine::health::Progress;
 use crate::engine::{Attempt, AttemptId, Key, Next, PendingStatus, StatusWriter, WorkQueue};
 use crate::metrics::{ControllerMetrics, HasOutcome};
-use crate::plan::{Desired, Plan, plan};
+use crate::plan::{Desired, FieldChange, Plan, plan};
 
 pub(crate) use self::client_secret::value_of;
 pub use self::controller::{Parts, Stopped, run};
@@ -245,7 +245,8 @@ impl Reconciler {
 
     fn count(&self, before: &Status, generation: Option<i64>, outcome: &Outcome) {
         if let Some(applied) = outcome.applied() {
-            let is_foreign = applied.is_report() || report::is_in_sync(before, generation);
+            let was_in_sync = report::is_in_sync(before, generation);
+            let is_foreign = |change: &FieldChange| applied.is_foreign(change, was_in_sync);
             self.metrics.drift(applied.drifted(), is_foreign, applied.remaining(), applied.written().is_some());
         }
     }

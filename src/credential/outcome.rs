@@ -97,6 +97,12 @@ impl Applied {
         &self.drifted
     }
 
+    /// What somebody else changed: a certain difference, where the same spec and Secret were in sync before. Under `Report`,
+    /// every certain difference is worth telling.
+    pub(crate) fn is_foreign(&self, change: &FieldChange, was_in_sync: bool) -> bool {
+        change.is_certain && (self.is_report || (was_in_sync && !change.is_own))
+    }
+
     /// The managed fields that differ now: reported only, or not applied.
     pub(crate) fn remaining(&self) -> &[Field] {
         &self.remaining

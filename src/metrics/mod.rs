@@ -167,10 +167,16 @@ impl ControllerMetrics {
     }
 
     /// Counts the fields that somebody else changed, and those that were written and applied.
-    pub(crate) fn drift(&self, drifted: &[FieldChange], is_foreign: bool, remaining: &[Field], has_written: bool) {
+    pub(crate) fn drift(
+        &self,
+        drifted: &[FieldChange],
+        is_foreign: impl Fn(&FieldChange) -> bool,
+        remaining: &[Field],
+        has_written: bool,
+    ) {
         for change in drifted {
             let label = FieldLabel { field: change.field.json_name() };
-            if is_foreign && change.is_certain {
+            if is_foreign(change) {
                 self.detected.get_or_create(&label).inc();
             }
             if has_written && !remaining.contains(&change.field) {

@@ -110,6 +110,11 @@ impl DesiredSecret {
         self.record(response.credential.update_time.filter(|_| !is_ours_alone).map(Time))
     }
 
+    /// Whether the Secret may have another value than the one that was last written or seen to be at Confidence.
+    pub(crate) fn is_rotated(&self, known: &SecretKnowledge) -> bool {
+        !known.is_same_value && known.record.as_ref().is_none_or(|record| !self.is_version(record))
+    }
+
     fn is_version(&self, record: &ObservedSecret) -> bool {
         (&self.uid, &self.resource_version, &self.key) == (&record.uid, &record.resource_version, &record.key)
     }
@@ -128,5 +133,31 @@ fn written_since(record: &ObservedSecret, observed: &Observation) -> bool {
     match (observed.credential.update_time, record.update_time) {
         (Some(now), Some(Time(then))) => !same_time(now, then),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn desired(version: &str) -> DesiredSecret {
+        let text = str::to_owned;
+        DesiredSecret { value: "s".into(), uid: text("u"), resource_version: text(version), key: text("k") }
+    }
+
+    /// A secret that differs while the Secret is as it was served is somebody else's doing, and no other is.
+    #[test]
+    fn changed_secret_is_the_users_own_doing() {
+        let record = Some(desired("1").record(None));
+        for (version, record, is_same_value, is_rotated) in [
+            ("1", record.clone(), false, false),
+            ("2", record.clone(), false, true),
+            ("2", record, true, false),
+            ("1", None, true, false),
+            ("1", None, false, true),
+        ] {
+            let known = SecretKnowledge { record, is_same_value, ..SecretKnowledge::default() };
+            assert_eq!(desired(version).is_rotated(&known), is_rotated, "{version} {known:?}");
+        }
     }
 }

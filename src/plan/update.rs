@@ -38,6 +38,8 @@ pub struct FieldChange {
     pub to: String,
     /// Whether the field was seen to differ. A withheld secret is only suspected to.
     pub is_certain: bool,
+    /// Whether the user's own change of the Secret may explain it.
+    pub is_own: bool,
 }
 
 /// What stands in place of a secret.
@@ -86,8 +88,13 @@ pub fn plan(desired: &Desired, observed: &Observation, known: &SecretKnowledge, 
     if is_secret_kept && observed.method == Method::Cached && !request.names(Field::ClientSecret) {
         return Plan::NeedsFreshRead;
     }
-    let changes =
-        request.mask().into_iter().map(|field| change(field, &observed.credential, &request, state)).collect();
+    let is_rotated = secret.is_some_and(|secret| secret.is_rotated(known));
+    let changes = request.mask().into_iter().map(|field| FieldChange {
+        is_certain: field != Field::ClientSecret || state == SecretState::Differs,
+        is_own: field == Field::ClientSecret && is_rotated,
+        ..change(field, &observed.credential, &request)
+    });
+    let changes = changes.collect();
     Plan::Update(PlannedUpdate { request, changes })
 }
 
@@ -115,7 +122,7 @@ fn with_own_labels(desired: &BTreeMap<String, String>, observed: &ClientCredenti
     asked.chain(own).map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
-fn change(field: Field, observed: &ClientCredential, request: &CredentialUpdate, secret: SecretState) -> FieldChange {
+fn change(field: Field, observed: &ClientCredential, request: &CredentialUpdate) -> FieldChange {
     let (from, to) = match field {
         Field::DisplayName => (observed.display_name.clone(), request.display_name.clone()),
         Field::Environments => {
@@ -128,8 +135,7 @@ fn change(field: Field, observed: &ClientCredential, request: &CredentialUpdate,
         }
         Field::ClientSecret => (HIDDEN.to_owned(), HIDDEN.to_owned()),
     };
-    let is_certain = field != Field::ClientSecret || secret == SecretState::Differs;
-    FieldChange { field, from, to, is_certain }
+    FieldChange { field, from, to, is_certain: true, is_own: false }
 }
 
 fn set(values: &BTreeSet<String>) -> String {

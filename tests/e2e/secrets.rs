@@ -113,6 +113,30 @@ async fn a_returned_secret_is_compared_and_an_equal_one_is_not_written() {
     assert_eq!(world.updates()[0].body, json!({"displayName": "Checkout", "clientSecret": {"secret": "hunter2-same"}}));
 }
 
+/// A rotation is the user's own doing, also where the server tells that it holds the former secret; another's change is not.
+#[tokio::test]
+async fn rotated_secret_is_told_as_no_drift() {
+    let world = World::new(Config { secrets: Secrets::Returned, ..Config::default() }).await;
+    world.seed("rotated");
+    world.simulator.edit(CLIENT, "rotated", |it| it.secret = "hunter2-old".to_owned());
+    world.put_secret("rotated", "secret", "hunter2-old").await;
+    let operator = world.operator(&["--interval", "1h"]);
+    world.apply("rotated", reference("rotated")).await;
+    world.until_reason("rotated", "InSync").await;
+    for (number, value) in ["hunter2-new", "hunter2-newer"].into_iter().enumerate() {
+        world.put_secret("rotated", "secret", value).await;
+        world
+            .until_calls(|calls| calls.iter().filter(|it| it.kind == CallKind::Update && it.settled).count() > number)
+            .await;
+        world.until_events("rotated", &vec!["Updated"; number + 1]).await;
+    }
+    world.simulator.edit(CLIENT, "rotated", |it| it.secret = "somebody's".to_owned());
+    world.look_at("rotated", "1").await;
+    world.until_events("rotated", &["Updated", "Updated", "DriftDetected", "Updated"]).await;
+    let detected = r#"confidence_operator_drift_detected_total{field="clientSecret"} 1"#;
+    assert!(crate::program::get(&operator, "/metrics").await.1.contains(detected));
+}
+
 #[tokio::test]
 async fn a_withheld_secret_is_written_again_after_somebody_else_wrote_the_credential() {
     let world = World::new(Config::default()).await;

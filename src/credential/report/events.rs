@@ -37,13 +37,13 @@ fn updated(applied: &Applied) -> Option<EventDraft> {
     Some(EventDraft { warning: false, reason: "Updated".to_owned(), action: "Update", note })
 }
 
-/// Only a change that is not the user's own is drift: the same spec was in sync before.
+/// Only a change that is not the user's own is drift.
 fn drift_detected(before: &Status, after: &Status, applied: &Applied) -> Option<EventDraft> {
-    let fields: Vec<_> =
-        applied.drifted().iter().filter(|it| it.is_certain).map(|change| change.field.json_name()).collect();
-    let is_new = applied.is_report() && before.drift != after.drift;
-    let is_foreign = !applied.is_report() && is_in_sync(before, after.observed_generation);
-    if fields.is_empty() || !(is_new || is_foreign) {
+    let was_in_sync = is_in_sync(before, after.observed_generation);
+    let foreign = applied.drifted().iter().filter(|it| applied.is_foreign(it, was_in_sync));
+    let fields: Vec<_> = foreign.map(|change| change.field.json_name()).collect();
+    let is_told = applied.is_report() && before.drift == after.drift;
+    if fields.is_empty() || is_told {
         return None;
     }
     let by = after.updater.as_deref().filter(|it| applied.written().is_none() && !it.is_empty());
