@@ -5,6 +5,7 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,11 +19,12 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use crate::engine::health::{Progress, Readiness};
 
 /// Two probes and a few scrapers need no more.
-const LIMITS: Limits = Limits { connections: 64, silence: Duration::from_secs(10) };
+const LIMITS: Limits = Limits { connections: 64, silence: Duration::from_secs(10), life: Duration::from_mins(1) };
 
 /// The pause after a connection that could not be accepted, for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -34,6 +36,9 @@ struct Limits {
     connections: usize,
     /// How long a connection may be silent before a request is complete.
     silence: Duration,
+    /// How long a connection may last, and a response that is then on its way another `silence`: else whoever reads slowly,
+    /// or not at all, keeps it for ever.
+    life: Duration,
 }
 
 /// Makes the text of `/metrics`, in the format of `OpenMetrics`.
@@ -84,7 +89,7 @@ async fn serve_within(limits: Limits, listener: TcpListener, endpoints: Endpoint
     while let Ok(permit) = Arc::clone(&free).acquire_owned().await {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let connection = serve_connection(stream, router.clone(), limits.silence);
+                let connection = serve_connection(stream, router.clone(), limits);
                 drop(tokio::spawn(async move {
                     connection.await;
                     drop(permit);
@@ -98,13 +103,24 @@ async fn serve_within(limits: Limits, listener: TcpListener, endpoints: Endpoint
     }
 }
 
-async fn serve_connection(stream: TcpStream, router: Router, silence: Duration) {
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(silence)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    if let Err(error) = connection.await {
-        tracing::debug!(%error, "a connection to the endpoints broke");
+async fn serve_connection(stream: TcpStream, router: Router, limits: Limits) {
+    let mut connection = pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.silence)
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+    );
+    let ended = match timeout(limits.life, connection.as_mut()).await {
+        Ok(ended) => Ok(ended),
+        Err(_) => {
+            connection.as_mut().graceful_shutdown();
+            timeout(limits.silence, connection).await
+        }
+    };
+    match ended {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "a connection to the endpoints broke"),
+        Err(_) => tracing::debug!("a connection to the endpoints was closed, because nobody read the response"),
     }
 }
 
@@ -144,9 +160,13 @@ mod tests {
     use super::*;
 
     async fn server(limits: Limits) -> (SocketAddr, Readiness, tokio::task::JoinHandle<()>) {
+        server_of(limits, "# EOF\n".to_owned()).await
+    }
+
+    async fn server_of(limits: Limits, metrics: String) -> (SocketAddr, Readiness, tokio::task::JoinHandle<()>) {
         let readiness = Readiness::default();
         let endpoints = Endpoints {
-            scrape: Arc::new(|| Ok("# EOF\n".to_owned())),
+            scrape: Arc::new(move || Ok(metrics.clone())),
             progress: Progress::default(),
             readiness: readiness.clone(),
         };
@@ -180,12 +200,29 @@ mod tests {
     /// Whoever opens connections and says nothing does not keep the probes out: the silent ones are closed.
     #[tokio::test]
     async fn silent_connections_do_not_block_probes() {
-        let limits = Limits { connections: 1, silence: Duration::from_millis(100) };
+        let limits = Limits { connections: 1, silence: Duration::from_millis(100), ..LIMITS };
         let (address, _, serving) = server(limits).await;
         let silent = TcpStream::connect(address).await.unwrap();
         let probe = tokio::time::timeout(Duration::from_secs(10), get(address, "/livez")).await;
         assert!(probe.unwrap().starts_with("HTTP/1.1 200"));
         drop(silent);
+        serving.abort();
+    }
+
+    /// Nor does whoever sends a request byte by byte, or asks and never reads the response.
+    #[tokio::test]
+    async fn slow_clients_do_not_block_probes() {
+        let short = Duration::from_millis(100);
+        let limits = Limits { connections: 1, silence: short, life: short };
+        // More than the buffers of both ends hold.
+        let (address, _, serving) = server_of(limits, "x".repeat(64 << 20)).await;
+        for request in ["GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", "GET /metrics HTTP/1.1\r\nHo"] {
+            let mut slow = TcpStream::connect(address).await.unwrap();
+            slow.write_all(request.as_bytes()).await.unwrap();
+            let probe = tokio::time::timeout(Duration::from_secs(10), get(address, "/livez")).await;
+            assert!(probe.unwrap().starts_with("HTTP/1.1 200"), "{request}");
+            drop(slow);
+        }
         serving.abort();
     }
 
