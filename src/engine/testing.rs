@@ -83,6 +83,34 @@ fn text_of(lines: &[Value]) -> impl futures::Stream<Item = io::Result<String>> +
     stream::iter(lines.iter().map(|line| Ok(format!("{line}\n"))).collect::<Vec<_>>())
 }
 
+/// The lines that this thread logs from now on, at WARN and above.
+#[derive(Clone, Default)]
+pub struct Warnings(Arc<Mutex<Vec<u8>>>);
+
+impl Warnings {
+    /// Begins; ends when the guard is dropped.
+    pub fn begin() -> (Self, tracing::subscriber::DefaultGuard) {
+        let warnings = Self::default();
+        let writer = warnings.clone();
+        let log = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(move || writer.clone());
+        (warnings, tracing::subscriber::set_default(log.finish()))
+    }
+
+    pub fn lines(&self) -> Vec<String> {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap().lines().map(str::to_owned).collect()
+    }
+}
+
+impl io::Write for Warnings {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// What was asked, in order.
 pub type Log = Arc<Mutex<Vec<Asked>>>;
 

@@ -60,8 +60,34 @@ fn reason<T: DeserializeOwned>(raw: &RawValue) -> String {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use serde::de::IgnoredAny;
+
     use super::*;
-    use crate::api::ConfidenceClientCredential;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    #[allow(dead_code)] // decoded alone
+    struct Widget {
+        spec: Spec,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    #[allow(dead_code)] // decoded alone
+    struct Spec {
+        display_name: String,
+        #[serde(default)]
+        environments: Vec<String>,
+        #[serde(default)]
+        suspend: bool,
+        secret_ref: Option<std::collections::BTreeMap<String, IgnoredAny>>,
+        mode: Option<Mode>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    enum Mode {
+        Report,
+    }
 
     /// The words lead a person to the field, and repeat no value: not even that of a secret that stands in a wrong place.
     #[test]
@@ -69,13 +95,14 @@ mod tests {
         let why = |spec: &str| {
             let text = format!(r#"{{"metadata": {{"name": "a"}}, "spec": {spec}}}"#);
             let raw: Box<RawValue> = serde_json::from_str(&text).unwrap();
-            Item::<ConfidenceClientCredential>::decode(&raw).object.unwrap_err()
+            Item::<Widget>::decode(&raw).object.unwrap_err()
         };
         for (spec, expected) in [
             (r#"{"displayName": "x", "environments": "production"}"#, "spec.environments: expected a sequence"),
             (r#"{"name": "x"}"#, "spec: missing field `displayName`"),
             (r#"{"displayName": {"hunter2": 1}}"#, "spec.displayName: expected a string"),
-            (r#"{"displayName": "x", "clientSecret": "hunter2, expected"}"#, "spec.clientSecret: expected struct"),
+            (r#"{"displayName": "x", "secretRef": "hunter2, expected"}"#, "spec.secretRef: expected a map"),
+            (r#"{"displayName": "x", "mode": "hunter2"}"#, "spec.mode: expected `Report`"),
             (r#"{"displayName": "x", "suspend": "hunter2"}"#, "spec.suspend: expected a boolean"),
         ] {
             let why = why(spec);

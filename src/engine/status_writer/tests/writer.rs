@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::*;
-use crate::engine::testing::{Answer, Asked, Log, client};
+use crate::engine::testing::{Answer, Asked, Log, Warnings, client};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -112,16 +112,19 @@ async fn pointless_status_is_dropped() {
     }
 }
 
-/// Without the right to write statuses, a thousand resources cost some sixty requests in ten minutes, not thousands a second.
+/// Without the right to write statuses, a thousand resources cost some sixty requests in ten minutes, not thousands a second,
+/// and one line of the log.
 #[tokio::test(start_paused = true)]
 async fn refused_statuses_are_rarely_tried() {
     let bench = bench(LeaseGuard::always(), |_| Some(Answer::refusal(403, "forbidden")));
+    let (warnings, _guard) = Warnings::begin();
     for number in 0..1000 {
         bench.put(&named(&number.to_string(), "1", None), "new", Vec::new());
     }
     assert!(!bench.run_for(600 * SECOND).await);
     let requests = bench.asked("PUT").len();
     assert!((16..100).contains(&requests), "{requests}");
+    assert!(matches!(&warnings.lines()[..], [one] if one.contains("forbidden")), "{:?}", warnings.lines());
 }
 
 /// One status that is refused for good does not hold up the others.
