@@ -1,4 +1,4 @@
-//! The programs that test the Helm chart and the release, each pinned by a Go module of its own in `testbed/tools/`.
+//! The programs that test the Helm chart, the statuses and the release, each pinned by a Go module of its own in `testbed/tools/`.
 
 use std::path::PathBuf;
 
@@ -23,6 +23,8 @@ pub enum Tool {
     Jsonnet,
     /// Checks the manifest of the kubectl plugin.
     Krew,
+    /// Judges objects as Flux does: a small program of ours around the library (`sigs.k8s.io/cli-utils`).
+    Kstatus,
     /// Holds manifests against the schemas of Kubernetes.
     Kubeconform,
     /// Checks the OLM bundle.
@@ -49,6 +51,7 @@ impl Tool {
             Self::OperatorVerify => {
                 ("operator-verify", "github.com/operator-framework/api/cmd/operator-verify", STRIPPED)
             }
+            Self::Kstatus => ("kstatus", ".", STRIPPED),
             Self::Kubeconform => ("kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform", STRIPPED),
             // Service discovery is most of Prometheus, and none of it has to do with rules.
             Self::Promtool => (

@@ -1,5 +1,6 @@
 //! The judgement of kstatus (`sigs.k8s.io/cli-utils/pkg/kstatus`), by which Flux and `kpt` wait: its rules for a resource of a
-//! type that it does not know, in its order.
+//! type that it does not know, in its order. A test holds them against the library itself, so that all other tests need no
+//! process.
 
 use serde_json::Value;
 
@@ -42,43 +43,76 @@ fn by_conditions(conditions: &[Value]) -> Status {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
-    use super::*;
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+
     use serde_json::json;
 
-    fn of(status: &Value) -> Status {
-        super::status(&json!({"metadata": {"generation": 2}, "status": status}))
+    use super::*;
+    use crate::Tool;
+
+    /// Every standing of the conditions that matter, in both orders.
+    fn conditions() -> Vec<Value> {
+        let mut all = vec![json!(null), json!([])];
+        for ready in [None, Some("True"), Some("False"), Some("Unknown")] {
+            for reconciling in [None, Some("True"), Some("False")] {
+                for stalled in [None, Some("True"), Some("Unknown")] {
+                    let standing = [("Ready", ready), ("Reconciling", reconciling), ("Stalled", stalled)];
+                    let mut conditions: Vec<_> = standing
+                        .into_iter()
+                        .filter_map(|(kind, truth)| Some(json!({"type": kind, "status": truth?, "reason": "R"})))
+                        .collect();
+                    all.push(json!(conditions));
+                    conditions.reverse();
+                    all.push(json!(conditions));
+                }
+            }
+        }
+        all
     }
 
-    fn with(conditions: &[(&str, &str)]) -> Status {
-        let conditions: Vec<_> = conditions.iter().map(|it| json!({"type": it.0, "status": it.1})).collect();
-        of(&json!({"observedGeneration": 2, "conditions": conditions}))
+    /// Objects of every standing: of no, an older and the same generation, and about to be deleted or not.
+    fn objects() -> Vec<Value> {
+        let mut all = Vec::new();
+        for conditions in conditions() {
+            for observed in [None, Some(1), Some(2)] {
+                for deleted in [None, Some("2026-01-01T00:00:00Z")] {
+                    let mut metadata = json!({"name": "a", "namespace": "b", "generation": 2});
+                    deleted.inspect(|time| metadata["deletionTimestamp"] = json!(time));
+                    let mut status = json!({});
+                    observed.inspect(|generation| status["observedGeneration"] = json!(generation));
+                    if !conditions.is_null() {
+                        status["conditions"] = conditions.clone();
+                    }
+                    let kind = "ConfidenceClientCredential";
+                    let group = "iam.confidence.dev/v1alpha1";
+                    all.push(json!({"apiVersion": group, "kind": kind, "metadata": metadata, "status": status}));
+                }
+            }
+        }
+        all
     }
 
+    /// What the library says of each.
+    fn judged_by_the_library(objects: &[Value]) -> Vec<String> {
+        let mut judge =
+            Command::new(Tool::Kstatus.find().unwrap()).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        judge.stdin.take().unwrap().write_all(json!(objects).to_string().as_bytes()).unwrap();
+        let output = judge.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", output.status);
+        String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    /// The rules here are a copy: it says of every object what `sigs.k8s.io/cli-utils` says.
     #[test]
-    fn an_older_generation_is_in_progress_whatever_its_conditions() {
-        let stalled = json!([{"type": "Stalled", "status": "True"}]);
-        assert_eq!(of(&json!({"observedGeneration": 1, "conditions": stalled})), Status::InProgress);
-    }
-
-    #[test]
-    fn conditions_are_read_in_the_order_that_the_library_reads_them() {
-        assert_eq!(with(&[("Ready", "True"), ("Stalled", "True")]), Status::Failed);
-        assert_eq!(with(&[("Ready", "True"), ("Reconciling", "True"), ("Stalled", "True")]), Status::InProgress);
-        assert_eq!(with(&[("Stalled", "False"), ("Ready", "False")]), Status::InProgress);
-        assert_eq!(with(&[("Ready", "Unknown")]), Status::InProgress);
-        assert_eq!(with(&[("Ready", "True")]), Status::Current);
-    }
-
-    #[test]
-    fn what_says_nothing_is_taken_as_current() {
-        assert_eq!(of(&Value::Null), Status::Current);
-        assert_eq!(with(&[]), Status::Current);
-    }
-
-    #[test]
-    fn what_is_about_to_be_deleted_is_terminating() {
-        let object = json!({"metadata": {"generation": 2, "deletionTimestamp": "2026-01-01T00:00:00Z"}});
-        assert_eq!(super::status(&object), Status::Terminating);
+    fn judgement_is_that_of_the_library() {
+        let objects = objects();
+        let expected = judged_by_the_library(&objects);
+        assert_eq!(expected.len(), objects.len());
+        for (object, expected) in objects.iter().zip(expected) {
+            assert_eq!(format!("{:?}", status(object)), expected, "{object:#}");
+        }
     }
 }
