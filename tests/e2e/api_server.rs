@@ -11,7 +11,7 @@ use serde_json::json;
 use testbed::{ControlPlane, Deadline, Process, eventually};
 
 use crate::api_proxy::{ApiProxy, Hold};
-use crate::world::{CLIENT, World, install_crd, status};
+use crate::world::{CLIENT, World, install_crd, run, status};
 
 /// The operator gives a connection up on which nothing came for so long; beginning anew takes a little more.
 const DEAD_WATCH: Duration = Duration::from_secs(65 + 10);
@@ -61,6 +61,85 @@ async fn without_the_crd_the_operator_is_not_ready_says_so_and_goes_on_when_it_c
     world.apply("early", json!({"sdkType": "BACKEND"})).await;
     world.until_reason("early", "InSync").await;
     assert_eq!(crate::program::get(&operator, "/readyz").await.0, 200);
+}
+
+/// The operator tries again every two seconds at the latest, so nobody waits for it when the API server is back; meanwhile
+/// the log says once what is wrong.
+#[tokio::test(flavor = "multi_thread")]
+async fn edit_after_outage_is_served_within_seconds() {
+    let plane = tokio::task::spawn_blocking(ControlPlane::start).await.unwrap().unwrap();
+    install_crd(&plane);
+    let world = World::on(&plane, Config::default()).await;
+    world.seed("outage");
+    let program = world.program().arg("--token-file").arg(world.file("token"));
+    let operator = program.env("LOG_LEVEL", "info").start().unwrap();
+    world.apply("outage", json!({})).await;
+    world.until_reason("outage", "InSync").await;
+    plane.stop_api_server().unwrap();
+    let failures = async || {
+        let metrics = crate::program::get(&operator, "/metrics").await.1;
+        let name = r#"confidence_operator_kubernetes_errors_total{operation="watch_resources"} "#;
+        let count = metrics.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        count.parse::<u32>().unwrap()
+    };
+    // With the pauses between them, so many take eight seconds and more.
+    eventually("it tries again and again", Deadline::default(), failures, |count| *count >= 10).await;
+    let troubles = operator.lines().into_iter().filter(|line| line.contains("\"ERROR\"") || line.contains("\"WARN\""));
+    assert!(troubles.clone().count() <= 4, "{:?}", troubles.collect::<Vec<_>>());
+    plane.start_api_server().unwrap();
+    let since = Instant::now();
+    world.apply("outage", json!({"sdkType": "BACKEND"})).await;
+    let look = async || world.credential("outage").sdk_type;
+    eventually("the edit is served", Deadline(Duration::from_secs(5)), look, |it| it == "BACKEND").await;
+    eprintln!("served after {:?}", since.elapsed());
+}
+
+/// An older or looser CRD let something through that cannot be decoded: those resources are told of, and all others served.
+#[tokio::test(flavor = "multi_thread")]
+async fn undecodable_resource_is_told_and_others_served() {
+    let plane = tokio::task::spawn_blocking(ControlPlane::start).await.unwrap().unwrap();
+    install_crd(&plane);
+    let version = "/spec/versions/0";
+    let spec = format!("{version}/schema/openAPIV3Schema/properties/spec");
+    let patch = json!([
+        {"op": "remove", "path": format!("{version}/selectableFields")},
+        {"op": "replace", "path": spec, "value": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}},
+    ]);
+    let crd = "crd/confidenceclientcredentials.iam.confidence.dev";
+    run(&plane, &["patch", crd, "--type=json", "--patch", &patch.to_string()]);
+    let world = World::on(&plane, Config::default()).await;
+    for id in ["good", "typed", "nameless"] {
+        world.seed(id);
+    }
+    let create = async |id: &str, mut spec: serde_json::Value| {
+        spec["name"] = json!(format!("clients/{CLIENT}/credentials/{id}"));
+        let object = json!({
+            "apiVersion": "iam.confidence.dev/v1alpha1", "kind": "ConfidenceClientCredential",
+            "metadata": {"name": id, "namespace": world.namespace}, "spec": spec,
+        });
+        std::fs::write(world.file("object.json"), object.to_string()).unwrap();
+        run(
+            &plane,
+            &["apply", "--server-side", "--force-conflicts", "-f", world.file("object.json").to_str().unwrap()],
+        );
+    };
+    create("typed", json!({"displayName": "Checkout", "environments": "production"})).await;
+    create("nameless", json!({})).await;
+    create("good", json!({"displayName": "Checkout"})).await;
+    let operator = world.operator(&[]);
+    let look = async || crate::program::get(&operator, "/metrics").await.1;
+    let is_served = |metrics: &String| metrics.contains(r#"confidence_operator_resources{reason="InSync"} 1"#);
+    eventually("the good one is served", Deadline::default(), look, is_served).await;
+    assert_eq!(crate::program::get(&operator, "/readyz").await.0, 200);
+    for id in ["typed", "nameless"] {
+        world.until_events(id, &["Undecodable"]).await;
+    }
+    let note = world.events("typed").await.remove(0).note.unwrap();
+    assert!(note.contains("spec.environments: expected a sequence"), "{note}");
+    let undecodable = r#"confidence_operator_kubernetes_errors_total{operation="decode_resource"} 2"#;
+    assert!(look().await.contains(undecodable));
+    create("typed", json!({"displayName": "Checkout", "environments": []})).await;
+    world.until_reason("typed", "InSync").await;
 }
 
 #[tokio::test]

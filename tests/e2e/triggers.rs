@@ -38,6 +38,24 @@ async fn annotation_that_is_too_long_is_ignored_with_an_event() {
     assert_eq!(world.simulator.call_count(), calls + 1, "for the request that is short enough");
 }
 
+/// Whatever somebody else makes of a status, the next check says again what is so.
+#[tokio::test]
+async fn changed_status_is_told_anew_at_next_check() {
+    let world = World::new(Config::default()).await;
+    world.seed("restored");
+    let _operator = world.operator(&["--interval", "1s"]);
+    let before = world.apply("restored", json!({})).await;
+    let good = world.until_reason("restored", "InSync").await;
+    let stale = json!({"status": {"observedGeneration": 99, "conditions": []}});
+    for foreign in [stale, json!({"status": null}), json!({"status": status(&before)})] {
+        let patch = Patch::Merge(&foreign);
+        world.api().patch_status("restored", &PatchParams::default(), &patch).await.unwrap();
+        let object = world.until_reason("restored", "InSync").await;
+        assert_eq!(status(&object).name, status(&good).name, "{foreign}");
+    }
+    assert!(world.updates().is_empty());
+}
+
 #[tokio::test]
 async fn neither_its_own_status_write_nor_a_label_makes_the_operator_look() {
     let world = World::new(Config::default()).await;
