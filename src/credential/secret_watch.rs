@@ -44,6 +44,7 @@ impl SecretWatch {
     /// Watches the Secrets of the namespaces, for as long as it is polled.
     pub(super) async fn run(&self, namespaces: &[String], startup: &Startup) {
         let mut events = std::pin::pin!(watch::secrets(&self.client, namespaces));
+        let mut told = HashSet::new();
         while let Some(event) = events.next().await {
             match event {
                 SecretEvent::Changed { key, version } => self.changed(&key, version.as_deref()),
@@ -58,12 +59,16 @@ impl SecretWatch {
                 }
                 SecretEvent::Failed { scope, error } => {
                     self.metrics.kubernetes_error(Operation::WatchSecrets);
-                    if lock(&self.watched).remove(&scope) || error.is_refusal() {
+                    lock(&self.watched).remove(&scope);
+                    if told.insert(scope.clone()) {
                         tracing::warn!(%scope, %error, "Secrets cannot be watched; a change is noticed at the interval");
                     }
                     startup.set_secrets_listed();
                 }
-                SecretEvent::Recovered { scope } => tracing::info!(%scope, "Secrets are watched again"),
+                SecretEvent::Recovered { scope } => {
+                    told.remove(&scope);
+                    tracing::info!(%scope, "Secrets are watched again");
+                }
             }
         }
     }

@@ -73,8 +73,9 @@ pub(super) enum Line<T> {
 struct RawPage<'a> {
     #[serde(default)]
     metadata: PageMetadata,
+    /// Of an empty list, the API server writes null where it answers metadata alone.
     #[serde(borrow)]
-    items: Vec<&'a RawValue>,
+    items: Option<Vec<&'a RawValue>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -153,7 +154,7 @@ impl<T: DeserializeOwned + Send + 'static> Reader<T> {
 fn decode_page<T: DeserializeOwned>(text: &[u8]) -> Result<Page<T>, WatchError> {
     let RawPage { metadata, items } = serde_json::from_slice(text)?;
     Ok(Page {
-        items: items.into_iter().map(Item::decode).collect(),
+        items: items.into_iter().flatten().map(Item::decode).collect(),
         version: metadata.resource_version,
         next: metadata.next.filter(|token| !token.is_empty()),
     })

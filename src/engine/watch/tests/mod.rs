@@ -231,6 +231,20 @@ async fn pages_of_huge_objects_are_small() {
     assert_eq!(*pages.lock().unwrap(), [100, 62, 15, 15, 15, 15, 15, 15, 10]);
 }
 
+/// A namespace without Secrets is listed as `null`, and its Secrets are heard of as soon as there are any.
+#[tokio::test(start_paused = true)]
+async fn empty_list_of_metadata_is_watched() {
+    let (client, _) = client(|asked| {
+        Some(match asked.is_watch() {
+            true => Answer::watch(&[line("ADDED", &object("a", "one", 101))]),
+            false => Answer::json(&json!({"metadata": {"resourceVersion": "100"}, "items": null})),
+        })
+    });
+    let mut events = secrets(&client, &[]).boxed();
+    assert!(matches!(events.next().await, Some(SecretEvent::Listed { names, .. }) if names.is_empty()));
+    assert!(matches!(events.next().await, Some(SecretEvent::Changed { version: Some(_), .. })));
+}
+
 /// Secrets are heard of by their versions; a namespace that is refused says so, so that somebody asks in its place.
 #[tokio::test(start_paused = true)]
 async fn secrets_tell_versions_and_refusals() {
