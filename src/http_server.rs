@@ -110,13 +110,11 @@ async fn serve_connection(stream: TcpStream, router: Router, limits: Limits) {
             .header_read_timeout(limits.silence)
             .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
     );
-    let ended = match timeout(limits.life, connection.as_mut()).await {
-        Ok(ended) => Ok(ended),
-        Err(_) => {
-            connection.as_mut().graceful_shutdown();
-            timeout(limits.silence, connection).await
-        }
-    };
+    let mut ended = timeout(limits.life, connection.as_mut()).await;
+    if ended.is_err() {
+        connection.as_mut().graceful_shutdown();
+        ended = timeout(limits.silence, connection).await;
+    }
     match ended {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(%error, "a connection to the endpoints broke"),

@@ -60,8 +60,6 @@ fn reason<T: DeserializeOwned>(raw: &RawValue) -> String {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use serde::de::IgnoredAny;
-
     use super::*;
 
     #[derive(Debug, Deserialize)]
@@ -80,7 +78,7 @@ mod tests {
         environments: Vec<String>,
         #[serde(default)]
         suspend: bool,
-        secret_ref: Option<std::collections::BTreeMap<String, IgnoredAny>>,
+        secret_ref: Option<std::collections::BTreeMap<String, String>>,
         mode: Option<Mode>,
     }
 

@@ -61,7 +61,9 @@ where
 
 /// Ends what [`stand_by`] said of the scopes: from now on a watch says it.
 pub fn end_stand_by(namespaces: &[String], readiness: &Readiness) {
-    Scope::all(namespaces).iter().for_each(|scope| readiness.requirement(scope.to_string()).set_met());
+    for scope in Scope::all(namespaces) {
+        readiness.requirement(scope.to_string()).set_met();
+    }
 }
 
 /// Keeps up to date whether every watched namespace exists, for as long as it is polled.

@@ -235,9 +235,10 @@ async fn pages_of_huge_objects_are_small() {
 #[tokio::test(start_paused = true)]
 async fn empty_list_of_metadata_is_watched() {
     let (client, _) = client(|asked| {
-        Some(match asked.is_watch() {
-            true => Answer::watch(&[line("ADDED", &object("a", "one", 101))]),
-            false => Answer::json(&json!({"metadata": {"resourceVersion": "100"}, "items": null})),
+        Some(if asked.is_watch() {
+            Answer::watch(&[line("ADDED", &object("a", "one", 101))])
+        } else {
+            Answer::json(&json!({"metadata": {"resourceVersion": "100"}, "items": null}))
         })
     });
     let mut events = secrets(&client, &[]).boxed();
