@@ -124,7 +124,7 @@ impl AccountReader {
         let read = read.map_err(failed).map(|object| {
             self.accounts.set_listed(reference.kind, Listed::Complete);
             let (found, grants) = object?;
-            self.accounts.put(&name, grants);
+            self.accounts.put(&name, grants, None);
             Some(found)
         });
         let result = read.as_ref().map(|_| ()).map_err(Clone::clone);

@@ -19,13 +19,17 @@ const READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// Reads Secrets for resources, and records the version that each resource was served with.
 #[derive(Clone)]
 pub(super) struct SecretReader {
-    pub(super) client: Client,
-    pub(super) accounts: Accounts,
-    pub(super) versions: Arc<SecretVersions>,
-    pub(super) queue: WorkQueue,
+    client: Client,
+    accounts: Accounts,
+    versions: Arc<SecretVersions>,
+    queue: WorkQueue,
 }
 
 impl SecretReader {
+    pub(super) fn new(client: Client, accounts: Accounts, versions: Arc<SecretVersions>, queue: WorkQueue) -> Self {
+        Self { client, accounts, versions, queue }
+    }
+
     /// Reads the secret that a resource refers to.
     pub(super) async fn read(&self, user: &Key, reference: &SecretKeyRef) -> Result<DesiredSecret, Failure> {
         let secret = SecretName { namespace: Arc::clone(&user.namespace), name: reference.name.as_str().into() };

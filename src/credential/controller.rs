@@ -167,12 +167,7 @@ impl Controller {
             queue: queue.clone(),
             accounts: accounts.clone(),
             claims: Arc::clone(&claims),
-            secrets: SecretReader {
-                client: client.clone(),
-                accounts: accounts.clone(),
-                versions,
-                queue: queue.clone(),
-            },
+            secrets: SecretReader::new(client.clone(), accounts.clone(), versions, queue.clone()),
             cache,
             observer,
             statuses: Arc::clone(&statuses),

@@ -66,8 +66,8 @@ impl Run<'_> {
             (RESOURCE_LABEL, resource_label(&key.namespace, &key.name)),
             (ATTEMPT_LABEL, attempt.to_string()),
         ];
-        let replaced = replaces.as_ref().and_then(|name| self.credential(name));
-        let new = new_credential(&self.desired, replaced.as_ref(), own_labels);
+        let former = replaces.as_ref().and_then(|name| self.credential(name));
+        let new = new_credential(&self.desired, former.as_ref(), own_labels);
         let posted = self.life.memories.clock();
         self.memory.facts.last_change = Some(posted);
         self.memory.facts.dry_run = DryRun::NotDone;

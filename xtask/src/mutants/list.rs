@@ -179,6 +179,7 @@ const SECRET: &str = "src/credential/lifecycle/published_secret.rs";
 const STEPS: &str = "src/credential/lifecycle/steps.rs";
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

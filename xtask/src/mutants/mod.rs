@@ -33,21 +33,20 @@ pub(crate) fn run(flags: &Flags) -> Result<(), String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let copy = Copy { folder: testbed::target_dir().join("mutants"), schedules: flags.schedules };
     copy.renew(&root)?;
-    println!(
-        "the sources as they are: {}",
-        if copy.tests_fail()?.is_none() { "all tests pass" } else { "a test fails" }
-    );
+    if let Some(failed) = copy.tests_fail()? {
+        return Err(format!("{failed} fails over the sources as they are"));
+    }
+    println!("all tests pass over the sources as they are");
     let wanted = |mutant: &&Mutant| flags.filter.as_ref().is_none_or(|text| mutant.what.contains(text.as_str()));
     let mut survivors = Vec::new();
     for mutant in MUTANTS.iter().filter(wanted) {
         copy.renew(&root)?;
         copy.apply(mutant)?;
-        match copy.tests_fail()? {
-            Some(by) => println!("caught by {by}: {}", mutant.what),
-            None => {
-                println!("SURVIVED: {}", mutant.what);
-                survivors.push(mutant.what);
-            }
+        if let Some(by) = copy.tests_fail()? {
+            println!("caught by {by}: {}", mutant.what);
+        } else {
+            println!("SURVIVED: {}", mutant.what);
+            survivors.push(mutant.what);
         }
     }
     if survivors.is_empty() {
