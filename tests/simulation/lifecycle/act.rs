@@ -123,12 +123,9 @@ impl World {
         let versions: Vec<Value> = versions.into_iter().filter(|it| it["metadata"]["uid"] == *uid).collect();
         let Some(mut before) = self.random.choice(versions) else { return };
         self.history.add(Event::RecordsLost { uid: uid_of(&object) });
-        if before["spec"] != object["spec"] {
-            let generation = object["metadata"]["generation"].as_i64().unwrap() + 1;
-            before["metadata"]["generation"] = json!(generation);
-        } else {
-            before["metadata"]["generation"] = object["metadata"]["generation"].clone();
-        }
+        let generation = object["metadata"]["generation"].as_i64().unwrap();
+        let is_edit = before["spec"] != object["spec"];
+        before["metadata"]["generation"] = json!(generation + i64::from(is_edit));
         self.api.with(|store| store.replace(Kind::Resource, &name(resource), before));
         self.lose_hidden_secrets(resource);
     }
