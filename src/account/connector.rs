@@ -101,6 +101,7 @@ impl Connector {
             url: url.clone(),
             token_url: None,
             credentials: Credentials::Watched { values: plan.values, advice: plan.advice },
+            secret: None,
             requests_per_second: per_second,
             labels: self.labels,
             seed: None,

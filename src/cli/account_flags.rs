@@ -32,6 +32,9 @@ pub struct AccountFlags {
     /// A file with the secret of that API client
     #[arg(long, env = "CONFIDENCE_CLIENT_SECRET_FILE", value_name = "FILE")]
     pub client_secret_file: Option<PathBuf>,
+    /// The Secret (NAMESPACE/NAME) that these files are mounted from: messages then name it instead of the files
+    #[arg(long, env = "CONFIDENCE_CREDENTIALS_SECRET", value_name = "SECRET")]
+    pub credentials_secret: Option<String>,
     /// Where the id and secret are exchanged for a token [default: <confidence-url>/v1/oauth/token]
     #[arg(long, env = "CONFIDENCE_TOKEN_URL", value_name = "URL")]
     pub token_url: Option<String>,
@@ -117,6 +120,7 @@ impl AccountFlags {
                 CredentialSource::TokenFile(path) => Credentials::TokenFile(path),
                 CredentialSource::ClientFiles { id, secret } => Credentials::ClientFiles { id, secret },
             },
+            secret: self.credentials_secret.clone(),
             requests_per_second: self.requests_per_second.get(),
             labels: self.labels_shape(),
             seed: None,

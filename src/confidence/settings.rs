@@ -28,6 +28,8 @@ pub struct Settings {
     pub token_url: Option<BaseUrl>,
     /// The account's credentials.
     pub credentials: Credentials,
+    /// Where a person keeps the credentials that come from files; absent means in the files.
+    pub secret: Option<String>,
     /// The budget of the whole account, token calls included.
     pub requests_per_second: u32,
     /// The shape to write labels in; absent means as the server shows them, or as it turns out.

@@ -142,6 +142,7 @@ pub(super) fn settings(credentials: Credentials, requests_per_second: u32) -> Se
         url: BaseUrl::parse("https://confidence.test", false).unwrap(),
         token_url: None,
         credentials,
+        secret: None,
         requests_per_second,
         labels: None,
         seed: Some(7),

@@ -94,6 +94,7 @@ pub async fn run(process: Process, seed: u64, place: Place, stop: watch::Receive
         url: BaseUrl::parse(URL, false).unwrap(),
         token_url: None,
         credentials: place.credentials.clone(),
+        secret: None,
         requests_per_second: RATE,
         labels: None,
         seed: Some(seed),

@@ -138,6 +138,9 @@ volumes:
 - --client-id-file={{ $directory }}/{{ .Values.credentials.keys.clientId }}
 - --client-secret-file={{ $directory }}/{{ .Values.credentials.keys.clientSecret }}
 {{- end }}
+{{- if and (include "co.mountsCredentials" .) (not .Values.credentials.volume) }}
+- --credentials-secret={{ include "co.namespace" . }}/{{ .Values.credentials.secretName }}
+{{- end }}
 {{- end }}
 {{- if .Values.confidence.allowInsecureUrl }}
 - --allow-insecure-url

@@ -57,6 +57,11 @@ pub fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> Strin
     std::iter::once(line(headings)).chain(rows).collect()
 }
 
+/// So many of something: "1 resource", "2 resources".
+pub fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

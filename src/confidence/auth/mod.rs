@@ -60,9 +60,9 @@ pub(super) struct Auth {
 impl Auth {
     /// # Errors
     /// When a file cannot be used.
-    pub(super) fn new(credentials: &Credentials) -> Result<Self, SettingsError> {
+    pub(super) fn new(credentials: &Credentials, secret: Option<&str>) -> Result<Self, SettingsError> {
         let source = CredentialSource::new(credentials)?;
-        Ok(Self { source, cache: TokenCache::default(), advice: advice(credentials) })
+        Ok(Self { source, cache: TokenCache::default(), advice: advice(credentials, secret) })
     }
 
     /// A token to try a call with.
@@ -142,18 +142,22 @@ impl Auth {
     }
 }
 
-fn advice(credentials: &Credentials) -> String {
-    match credentials {
-        Credentials::Token(_) => {
+fn advice(credentials: &Credentials, secret: Option<&str>) -> String {
+    match (credentials, secret) {
+        (Credentials::Token(_), _) => {
             "set CONFIDENCE_TOKEN to a valid token and start again, or use --token-file".to_owned()
         }
-        Credentials::TokenFile(path) => format!("put a valid token into {} (--token-file)", path.display()),
-        Credentials::ClientFiles { id, secret } => format!(
+        (Credentials::TokenFile(_), Some(secret)) => format!("put a valid token into Secret {secret}"),
+        (Credentials::TokenFile(path), None) => format!("put a valid token into {} (--token-file)", path.display()),
+        (Credentials::ClientFiles { .. }, Some(secret)) => {
+            format!("put the id and secret of a valid API client into Secret {secret}")
+        }
+        (Credentials::ClientFiles { id, secret }, None) => format!(
             "put the id and secret of a valid API client into {} (--client-id-file) and {} (--client-secret-file)",
             id.display(),
             secret.display()
         ),
-        Credentials::Watched { advice, .. } => advice.clone(),
+        (Credentials::Watched { advice, .. }, _) => advice.clone(),
     }
 }
 

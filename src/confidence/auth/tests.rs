@@ -269,10 +269,21 @@ async fn token_calls_keep_to_the_budget() {
     assert!(seen[1].at - seen[0].at >= Duration::from_secs(1));
 }
 
+/// Nobody can write into the files of a pod: a person is told the Secret that they come from.
+#[test]
+fn advice_names_the_secret_behind_the_files() {
+    let (_folder, files) = client_files();
+    for credentials in [&files, &Credentials::TokenFile("/etc/token".into())] {
+        let told = advice(credentials, Some("shop/confidence"));
+        assert!(told.ends_with("into Secret shop/confidence"), "{told}");
+        assert!(advice(credentials, None).contains("-file)"));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn debug_shows_no_secret() {
     let (_folder, credentials) = client_files();
-    let auth = Auth::new(&credentials).unwrap();
-    let given = Auth::new(&Credentials::Token("s3cr3t".into())).unwrap();
+    let auth = Auth::new(&credentials, None).unwrap();
+    let given = Auth::new(&Credentials::Token("s3cr3t".into()), None).unwrap();
     assert!(!format!("{auth:?} {given:?} {credentials:?}").contains("s3cr3t"));
 }

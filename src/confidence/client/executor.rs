@@ -59,7 +59,7 @@ impl Executor {
             Some(url) => url.as_str().to_owned(),
             None => settings.url.join("v1/oauth/token"),
         };
-        let auth = Auth::new(&settings.credentials)?;
+        let auth = Auth::new(&settings.credentials, settings.secret.as_deref())?;
         metrics.observe(&admission);
         let executor = Self {
             transport,

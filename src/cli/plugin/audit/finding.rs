@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::account::name_of;
 use crate::api::ConfidenceClientCredential;
 use crate::cli::plugin::error::one_line;
-use crate::cli::plugin::output::table;
+use crate::cli::plugin::output::{counted, table};
 use crate::confidence::name::CredentialName;
 use crate::confidence::wire::ClientCredential;
 use crate::plan::lifecycle::{OWNER_LABEL, OwnerLabel};
@@ -191,7 +191,7 @@ pub(super) fn text(findings: &[Finding], credentials: usize) -> String {
         [kind, it.credential.clone(), it.display_name.clone(), resource, seen, it.fix.clone()]
     };
     let rows: Vec<_> = findings.iter().map(row).collect();
-    let summary = format!("{credentials} credentials, {} findings\n", findings.len());
+    let summary = format!("{}, {}\n", counted(credentials, "credential"), counted(findings.len(), "finding"));
     if rows.is_empty() {
         return summary;
     }

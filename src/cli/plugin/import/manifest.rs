@@ -7,6 +7,7 @@ use super::names::resource_names;
 use crate::api::OWN_LABEL_PREFIX;
 use crate::cli::plugin::CommandError;
 use crate::cli::plugin::error::one_line;
+use crate::cli::plugin::output::counted;
 use crate::confidence::name::CredentialName;
 use crate::confidence::wire::{ClientCredential, SdkType};
 
@@ -58,7 +59,7 @@ pub(super) fn choose(credentials: Vec<ClientCredential>, includes_created: bool)
         }
     }
     if created > 0 {
-        chosen.remarks.push(format!("{created} credentials were created by the operator and are left out"));
+        chosen.remarks.push(format!("left out, because the operator created them: {}", counted(created, "credential")));
     }
     chosen.credentials.sort_by(|(one, _), (other, _)| one.cmp(other));
     chosen.credentials.dedup_by(|(one, _), (other, _)| one == other);

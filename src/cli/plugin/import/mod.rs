@@ -69,9 +69,12 @@ pub(super) async fn run(flags: &ImportFlags) -> Result<u8, CommandError> {
     }
     chosen.remarks.iter().for_each(|remark| output::tell(remark));
     if unreadable > 0 {
-        output::tell(&format!("{unreadable} entries of the lists could not be read and are left out"));
+        output::tell(&format!(
+            "left out, because the list shows them broken: {}",
+            output::counted(unreadable, "credential")
+        ));
     }
-    output::tell(&format!("{} credentials imported", manifests.len()));
+    output::tell(&format!("{} imported", output::counted(manifests.len(), "credential")));
     Ok(u8::from(unreadable > 0))
 }
 

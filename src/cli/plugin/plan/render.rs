@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::resource_plan::ResourcePlan;
 use crate::cli::plugin::error::one_line;
+use crate::cli::plugin::output::counted;
 
 const RED: &str = "31";
 const GREEN: &str = "32";
@@ -15,7 +16,11 @@ pub(super) fn text(plans: &[ResourcePlan], has_colors: bool) -> String {
     let unread = plans.iter().filter(|plan| plan.problem.is_some()).count();
     let differing = plans.iter().filter(|plan| plan.problem.is_none() && plan.has_differences()).count();
     let in_sync = plans.len() - unread - differing;
-    let _ = writeln!(text, "{} resources: {in_sync} in sync, {differing} to change, {unread} not read", plans.len());
+    let _ = writeln!(
+        text,
+        "{}: {in_sync} in sync, {differing} to change, {unread} not read",
+        counted(plans.len(), "resource")
+    );
     text
 }
 

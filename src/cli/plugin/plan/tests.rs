@@ -59,7 +59,7 @@ shop/checkout  clients/c/credentials/k
   - labels: (empty)
   + labels: team=shop
   · driftPolicy Report: the operator reports this and writes nothing
-1 resources: 0 in sync, 1 to change, 0 not read
+1 resource: 0 in sync, 1 to change, 0 not read
 ";
     assert_eq!(text, expected);
     assert_eq!(exit_code(&[plan]), 1);

@@ -114,7 +114,7 @@ fn findings_are_a_table() {
 KIND        CREDENTIAL                DISPLAY NAME   RESOURCE   LAST SEEN    WHAT TO DO
 unmanaged   clients/c/credentials/k   k              -          2026-03-01   \
 kubectl confidence import --credential clients/c/credentials/k | kubectl apply -f -
-1 credentials, 1 findings
+1 credential, 1 finding
 ";
     assert_eq!(text, expected);
 }
