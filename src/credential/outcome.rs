@@ -140,17 +140,20 @@ pub(crate) struct Failure {
     pub(crate) retry_after: Option<Duration>,
     /// What had been observed and written before.
     pub(crate) before: Option<Box<Applied>>,
+    /// Whether it concerns the successor or the predecessor of a created credential alone: that one is published and in sync.
+    pub(crate) is_beside: bool,
 }
 
 impl Failure {
     /// A person has to act.
     pub(crate) fn stalled(reason: Reason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into(), recovery: Recovery::UserAction, retry_after: None, before: None }
+        Self { recovery: Recovery::UserAction, ..Self::retry(reason, message) }
     }
 
     /// Another attempt may succeed.
     pub(crate) fn retry(reason: Reason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into(), recovery: Recovery::Retry, retry_after: None, before: None }
+        let (message, recovery) = (message.into(), Recovery::Retry);
+        Self { reason, message, recovery, retry_after: None, before: None, is_beside: false }
     }
 
     /// The resource is gone or another one, or it is not known yet what it may use: nothing is to be said.
@@ -167,6 +170,12 @@ impl Failure {
     pub(super) fn after(self, applied: Applied) -> Self {
         Self { before: Some(Box::new(applied)), ..self }
     }
+
+    /// The failure beside a credential that is published and in sync.
+    pub(super) fn beside(self, current: Applied) -> Self {
+        let before = self.before.or_else(|| Some(Box::new(current)));
+        Self { before, is_beside: true, ..self }
+    }
 }
 
 impl From<InvalidSpec> for Failure {
@@ -179,7 +188,7 @@ impl From<InvalidSpec> for Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let reason = error.blocked().map_or_else(|| reason_of(error.cause()), reason_of_block);
-        Self { reason, message: error.to_string(), recovery: error.recovery(), retry_after: None, before: None }
+        Self { recovery: error.recovery(), ..Self::retry(reason, error.to_string()) }
     }
 }
 

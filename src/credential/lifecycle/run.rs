@@ -14,14 +14,17 @@ use super::{Life, Lifecycle};
 use crate::account::{Account, NoAccount};
 use crate::api::conditions::Reason;
 use crate::api::{ConfidenceClientCredential, ConfidenceClientCredentialStatus as Status};
+use crate::confidence::Recovery;
 use crate::confidence::name::CredentialName;
 use crate::confidence::transport::REQUEST_TIMEOUT;
 use crate::confidence::wire::ClientCredential;
 use crate::credential::Calls;
 use crate::credential::listing::Listing as Listed;
 use crate::credential::outcome::{Applied, Failure};
-use crate::plan::Desired;
-use crate::plan::lifecycle::{Facts, Records, SecretState, Secrets, Step, Surroundings, is_resolved, next_step};
+use crate::plan::lifecycle::{
+    Facts, Records, SecretState, Secrets, Step, Surroundings, in_sync, is_resolved, next_step,
+};
+use crate::plan::{Desired, Observation};
 
 /// Steps of one reconcile: far more than any way through the decision takes.
 pub(super) const MAX_STEPS: usize = 40;
@@ -51,6 +54,8 @@ pub(super) struct Run<'a> {
     /// The credentials about whose fields nothing more can be done in this reconcile.
     pub(super) corrected: HashSet<CredentialName>,
     pub(super) applied: Option<Applied>,
+    /// The current credential, if it is published and in sync.
+    in_sync: Option<CredentialName>,
     pub(super) surroundings: Surroundings,
 }
 
@@ -102,6 +107,7 @@ impl<'a> Run<'a> {
             newest: HashMap::new(),
             corrected: HashSet::new(),
             applied: None,
+            in_sync: None,
         }
     }
 }
@@ -127,12 +133,26 @@ impl Run<'_> {
                 ));
             }
             tracing::debug!(step = label(&step), "lifecycle");
-            if let Some(end) = self.carry_out(step.clone()).await? {
+            let carried_out = self.carry_out(step.clone()).await;
+            if let Some(end) = carried_out.map_err(|failure| self.beside_current(&step, failure))? {
                 return Ok(end);
             }
             last = Some(step);
         }
         Err(Failure::retry(self.under_way(), "there is more to do than one reconcile does; the operator goes on"))
+    }
+
+    /// A failure, as it stands beside a current credential that needs nothing.
+    fn beside_current(&self, step: &Step, failure: Failure) -> Failure {
+        let is_living = self.object.metadata.deletion_timestamp.is_none();
+        let in_sync = self.in_sync.as_ref().filter(|_| is_living && step.is_about_others());
+        match in_sync.and_then(|name| self.credential(name)) {
+            Some(current) if failure.recovery != Recovery::None => {
+                let planned = self.plan(&current);
+                failure.beside(Applied::observed(Observation::read(current), &planned, false, None))
+            }
+            _ => failure,
+        }
     }
 
     /// The account, for a call.
@@ -168,9 +188,11 @@ impl Run<'_> {
             clock,
             nonce: fastrand::u64(..),
         };
+        let in_sync = in_sync(&facts).cloned();
         let is_resolved = facts.memory.attempt.is_some_and(|known| is_resolved(&facts, known.attempt));
         let step = next_step(&facts);
         self.memory.note_resolved(is_resolved);
+        self.in_sync = in_sync;
         Ok(step)
     }
 }

@@ -33,11 +33,15 @@ fn suspended() -> Vec<Verdict> {
     vec![Verdict { r#type: Type::Ready, truth: Truth::Unknown, reason: Reason::Suspended, message }]
 }
 
+fn in_sync() -> Verdict {
+    let message = "every managed field is as the spec says".to_owned();
+    Verdict { r#type: Type::Ready, truth: Truth::True, reason: Reason::InSync, message }
+}
+
 fn applied_verdicts(applied: &Applied) -> Vec<Verdict> {
     let fields = join(applied.remaining());
     if applied.remaining().is_empty() {
-        let message = "every managed field is as the spec says".to_owned();
-        return vec![Verdict { r#type: Type::Ready, truth: Truth::True, reason: Reason::InSync, message }];
+        return vec![in_sync()];
     }
     if applied.is_report() {
         let message = format!(
@@ -61,7 +65,9 @@ fn failed(failure: &Failure) -> Vec<Verdict> {
     let is_known = failure.before.is_some()
         || failure.recovery == Recovery::UserAction
         || failure.reason == Reason::Unauthenticated;
-    let ready = verdict(Type::Ready, if is_known { Truth::False } else { Truth::Unknown });
+    let unready = if is_known { Truth::False } else { Truth::Unknown };
+    // Ready stays True through a rotation.
+    let ready = if failure.is_beside { in_sync() } else { verdict(Type::Ready, unready) };
     match failure.recovery {
         Recovery::UserAction => vec![ready, verdict(Type::Stalled, Truth::True)],
         Recovery::Retry | Recovery::Account | Recovery::None => vec![ready, verdict(Type::Reconciling, Truth::True)],
@@ -81,6 +87,7 @@ fn is_reported(before: &Status, facts: &Facts, failure: &Failure) -> bool {
         && find(&before.conditions, Type::Reconciling).is_some()
         && is_same_kind
         && !knows_more
+        && (ready.status == Truth::True.to_string()) == failure.is_beside
         && ready.observed_generation == facts.generation
 }
 

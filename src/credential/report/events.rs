@@ -23,12 +23,26 @@ pub(in crate::credential) fn events(before: &Status, after: &Status, outcome: &O
         Outcome::Failed(failure) => failure.recovery != Recovery::Account,
     };
     if is_warning {
-        events.extend(warning(before, after, Type::Ready));
+        events.extend(warning(before, after, told_by(after, outcome)));
     }
     if find(&after.conditions, Type::Rotating).is_some_and(|it| it.reason != Reason::Rotating.to_string()) {
         events.extend(warning(before, after, Type::Rotating));
     }
     events
+}
+
+/// The condition whose change is told: beside a failure that leaves Ready as it is, another one says what is wrong.
+fn told_by(after: &Status, outcome: &Outcome) -> Type {
+    match outcome {
+        Outcome::Failed(failure) if failure.is_beside => {
+            if find(&after.conditions, Type::Stalled).is_some() {
+                Type::Stalled
+            } else {
+                Type::Reconciling
+            }
+        }
+        _ => Type::Ready,
+    }
 }
 
 fn updated(applied: &Applied) -> Option<EventDraft> {

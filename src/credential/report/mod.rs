@@ -103,7 +103,9 @@ pub(super) fn is_converged(object: &ConfidenceClientCredential) -> bool {
         return ready.reason == Reason::Suspended.to_string();
     }
     let is_ready = ready.status == Truth::True.to_string() && ready.observed_generation == object.metadata.generation;
-    is_ready && status.last_handled_reconcile_at == Requests::of(object).reconcile
+    // A rotation that failed goes on.
+    let is_at_rest = [Type::Reconciling, Type::Stalled].into_iter().all(|it| find(&status.conditions, it).is_none());
+    is_ready && is_at_rest && status.last_handled_reconcile_at == Requests::of(object).reconcile
 }
 
 /// Whether a status says that the credential was in sync with this generation of the spec: what differs later, somebody else

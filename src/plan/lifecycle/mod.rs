@@ -173,6 +173,13 @@ impl<'a> Facts<'a> {
     }
 }
 
+/// The credential that applications use, if it is published and in sync: it stays so whatever becomes of others.
+pub fn in_sync<'a>(facts: &Facts<'a>) -> Option<&'a CredentialName> {
+    let current = facts.in_use().filter(|current| current.credential.is_in_sync)?;
+    (matches!(facts.secrets.current, SecretState::Own(_)) && current.secret.in_shape)
+        .then_some(&current.credential.name)
+}
+
 /// A credential is needed. One that turns up is taken before another is created.
 fn recover(facts: &Facts<'_>, now: Timestamp, reason: CreateReason, replaces: Option<CredentialName>) -> Step {
     create::turned_up(facts, now, false).unwrap_or_else(|| create::next(facts, now, reason, replaces))

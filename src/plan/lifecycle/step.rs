@@ -211,6 +211,16 @@ pub enum RotationState {
 }
 
 impl Step {
+    /// Whether a step is about another credential than the current one, and its failure leaves that one as it is.
+    pub fn is_about_others(&self) -> bool {
+        match self {
+            Self::DryRunSecret | Self::WriteAttempt { .. } | Self::Create { .. } | Self::Delete(_) => true,
+            Self::Wait { .. } | Self::Stall(_) => true,
+            Self::Get { purpose, .. } => matches!(purpose, GetPurpose::VerifyCreated | GetPurpose::Delete),
+            _ => false,
+        }
+    }
+
     /// Replaces a step that writes to Confidence or a Secret where the policy is `Report`.
     pub(super) fn unless_forbidden(self, reports_only: bool) -> Self {
         if reports_only && self.is_write() { Self::Report(Box::new(self)) } else { self }
