@@ -37,16 +37,19 @@ pub async fn put_client_secret(world: &World, name: &str, values: Value) {
 }
 
 pub async fn put_shop_secret(world: &World) {
-    put_client_secret(world, "shop", json!({"clientId": "shop-client", "clientSecret": "shop-secret"})).await;
+    // The operators of other tests keep the cluster's account too, and must find no Secret of it in their namespaces.
+    for name in ["shop", &shop(world)] {
+        put_client_secret(world, name, json!({"clientId": "shop-client", "clientSecret": "shop-secret"})).await;
+    }
 }
 
-/// Applies the cluster's account with these grants; its Secret is `shop`.
+/// Applies the cluster's account with these grants; its Secret has its name.
 pub async fn grant(world: &World, grants: Value) {
     let name = shop(world);
     let object = json!({
         "apiVersion": "iam.confidence.dev/v1alpha1", "kind": "ClusterConfidenceAccount", "metadata": {"name": name},
         "spec": {
-            "url": world.server.url(), "credentials": {"clientSecretRef": {"name": "shop"}}, "grants": grants,
+            "url": world.server.url(), "credentials": {"clientSecretRef": {"name": name}}, "grants": grants,
             "requestsPerSecond": 1000,
         },
     });

@@ -127,6 +127,14 @@ impl Contest {
         self.changes.push((Instant::now(), may_own));
     }
 
+    /// A claimant was refused the credential: if it owned it, it gave way to another.
+    fn refuse(&mut self, name: &str) {
+        if self.claimants.contains(name) && self.claimants.len() > 1 {
+            self.may_own.clone_from(&self.claimants);
+            self.changes.push((Instant::now(), self.may_own.clone()));
+        }
+    }
+
     /// Who may have owned it at some time since then.
     fn owners_since(&self, since: Option<Instant>) -> BTreeSet<String> {
         let first = since.map_or(0, |since| self.changes.partition_point(|(at, _)| *at < since).saturating_sub(1));
@@ -161,6 +169,11 @@ impl History {
         for contest in self.contests.values_mut().filter(|it| it.claimants.contains(name)) {
             contest.end(name);
         }
+    }
+
+    /// Confidence refuses the resource of a name its credential, which it never had.
+    pub fn note_refusal(&mut self, name: &str) {
+        self.contests.values_mut().for_each(|it| it.refuse(name));
     }
 
     /// The names of the resources that may have owned a credential at some time since then.

@@ -18,6 +18,9 @@ use crate::history::differing;
 /// How long it takes at the most to write a status: meanwhile the next one may be set down.
 const WRITING: Duration = Duration::from_secs(30);
 
+/// What a resource says that may not have its credential.
+const REFUSALS: [&str; 3] = ["Unauthenticated", "Forbidden", "CredentialNotFound"];
+
 /// A status that is written, and what it is about.
 struct Claim<'a> {
     process: &'a Process,
@@ -69,7 +72,11 @@ impl Judge {
             return;
         }
         let by_update = self.looks_by_update();
+        let is_refused = ready.is_some_and(|it| REFUSALS.contains(&it.reason.as_str())) && status.name.is_none();
         self.with(|seen| {
+            if is_refused {
+                seen.history.note_refusal(write.name);
+            }
             seen.statuses += 1;
             *seen.statuses_by_name.entry(write.name.to_owned()).or_default() += 1;
             let told = seen.told.insert((process.clone(), write.name.to_owned()), Instant::now());

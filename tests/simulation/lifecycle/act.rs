@@ -104,7 +104,7 @@ impl World {
     /// The status is lost, and the attempt annotation if that is asked for.
     fn lose(&mut self, resource: usize, with_attempt: bool) {
         let Some(mut object) = self.object(resource) else { return };
-        self.history.add(Event::RecordsLost { uid: uid_of(&object) });
+        self.history.add(Event::RecordsLost { uid: uid_of(&object), with_attempt });
         object.as_object_mut().unwrap().remove("status");
         if let Some(annotations) = object["metadata"]["annotations"].as_object_mut().filter(|_| with_attempt) {
             annotations.remove(ATTEMPT);
@@ -122,7 +122,7 @@ impl World {
         let versions = self.api.with(|store| store.versions(Kind::Resource, &name(resource)));
         let versions: Vec<Value> = versions.into_iter().filter(|it| it["metadata"]["uid"] == *uid).collect();
         let Some(mut before) = self.random.choice(versions) else { return };
-        self.history.add(Event::RecordsLost { uid: uid_of(&object) });
+        self.history.add(Event::RecordsLost { uid: uid_of(&object), with_attempt: true });
         let generation = object["metadata"]["generation"].as_i64().unwrap();
         let is_edit = before["spec"] != object["spec"];
         before["metadata"]["generation"] = json!(generation + i64::from(is_edit));
@@ -137,7 +137,7 @@ impl World {
         let Some(mut before) = self.random.choice(versions) else { return };
         let Some(Event::Published { uid, .. }) = published(&name, &secret) else { return };
         self.history.add(Event::Meddled { uid: uid.clone() });
-        self.history.add(Event::RecordsLost { uid });
+        self.history.add(Event::RecordsLost { uid, with_attempt: false });
         before["metadata"]["uid"] = secret["metadata"]["uid"].clone();
         let after = owned_update(&secret, before, SOMEBODY);
         self.api.with(|store| store.replace(Kind::Secret, &name, after));

@@ -105,6 +105,8 @@ pub enum Event {
     /// The status of a resource is lost; or that, or its Secret, is as it was before.
     RecordsLost {
         uid: String,
+        /// The attempt annotation too.
+        with_attempt: bool,
     },
     /// The operator deletes a Secret.
     SecretGone {

@@ -14,7 +14,7 @@ pub fn check(events: &[At]) -> Result<(), String> {
     for (_, event) in events {
         match event {
             Event::Landed { uid, credential, attempt: Some(_), .. } => drop(live.insert(credential, uid)),
-            Event::RecordsLost { uid } => drop(lost.insert(uid)),
+            Event::RecordsLost { uid, .. } => drop(lost.insert(uid)),
             Event::Published { uid, secret, .. } => {
                 traced.insert(uid);
                 secrets.insert(secret, uid);
@@ -54,13 +54,13 @@ mod tests {
         let removed = Event::SecretGone { secret: "s".into() };
         assert_eq!(check(&history([landed("a"), published("a"), gone("a"), removed, released(false)])), Ok(()));
         assert!(check(&history([landed("a"), released(false)])).is_err());
-        let lost = Event::RecordsLost { uid: "u".into() };
+        let lost = Event::RecordsLost { uid: "u".into(), with_attempt: true };
         assert!(check(&history([landed("a"), landed("b"), published("b"), lost, released(false)])).is_err());
     }
 
     #[test]
     fn credential_that_no_record_tells_may_stay() {
-        let lost = Event::RecordsLost { uid: "u".into() };
+        let lost = Event::RecordsLost { uid: "u".into(), with_attempt: true };
         let meddled = Event::Meddled { uid: "u".into() };
         let events = [landed("a"), landed("b"), published("b"), lost, meddled, gone("b"), released(false)];
         assert_eq!(check(&history(events)), Ok(()));

@@ -13,6 +13,15 @@ struct Post {
     stored: Duration,
     attempt: String,
     has_landed: bool,
+    /// Whether the annotation names the attempt, and whether the process that sent it may still run.
+    is_recorded: bool,
+    is_remembered: bool,
+}
+
+impl Post {
+    fn new(stored: Duration, attempt: &str) -> Self {
+        Self { stored, attempt: attempt.to_owned(), has_landed: false, is_recorded: true, is_remembered: true }
+    }
 }
 
 pub fn check(events: &[At]) -> Result<(), String> {
@@ -31,11 +40,20 @@ pub fn check(events: &[At]) -> Result<(), String> {
                         post.attempt
                     ));
                 }
-                outstanding.insert(uid, Post { stored, attempt: attempt.clone(), has_landed: false });
+                outstanding.insert(uid, Post::new(stored, attempt));
             }
             Event::PostEnded { attempt } => outstanding.retain(|_, post| post.attempt != *attempt),
             Event::Landed { attempt: Some(attempt), .. } => {
                 outstanding.values_mut().filter(|it| it.attempt == *attempt).for_each(|it| it.has_landed = true);
+            }
+            // Without the record and the process nothing tells of it.
+            Event::RecordsLost { uid, with_attempt: true } => {
+                outstanding.get_mut(uid).into_iter().for_each(|it| it.is_recorded = false);
+                outstanding.retain(|_, post| post.is_recorded || post.is_remembered);
+            }
+            Event::ProcessEnded { .. } => {
+                outstanding.values_mut().for_each(|it| it.is_remembered = false);
+                outstanding.retain(|_, post| post.is_recorded || post.is_remembered);
             }
             // Whoever lists sees it.
             Event::Listed => outstanding.retain(|_, post| !post.has_landed),
@@ -61,5 +79,16 @@ mod tests {
     fn second_post_is_rejected() {
         assert!(check(&history([attempt("1"), posted("1"), attempt("2"), posted("2")])).is_err());
         assert!(check(&history([posted("1")])).is_err(), "its attempt was not stored");
+        let lost = Event::RecordsLost { uid: "u".into(), with_attempt: true };
+        let events = [attempt("1"), posted("1"), lost, attempt("2"), posted("2")];
+        assert!(check(&history(events)).is_err(), "its process knows it");
+    }
+
+    #[test]
+    fn post_that_nothing_tells_of_may_be_followed() {
+        let lost = Event::RecordsLost { uid: "u".into(), with_attempt: true };
+        let ended = Event::ProcessEnded { process: "0/1".into() };
+        let events = [attempt("1"), posted("1"), ended, lost, attempt("2"), posted("2")];
+        assert_eq!(check(&history(events)), Ok(()));
     }
 }
