@@ -1,8 +1,9 @@
 //! An API server that a test answers for, request by request.
 #![allow(clippy::unwrap_used)]
 
+use std::cell::RefCell;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 use axum::body::Body;
 use futures::{StreamExt, stream};
@@ -83,27 +84,45 @@ fn text_of(lines: &[Value]) -> impl futures::Stream<Item = io::Result<String>> +
     stream::iter(lines.iter().map(|line| Ok(format!("{line}\n"))).collect::<Vec<_>>())
 }
 
-/// The lines that this thread logs from now on, at WARN and above.
-#[derive(Clone, Default)]
-pub struct Warnings(Arc<Mutex<Vec<u8>>>);
+thread_local! {
+    static LOGGED: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+}
+
+/// The lines that this thread logs from now on until this is dropped, at WARN and above.
+///
+/// One subscriber serves all threads: with one for each test, a callsite that another thread meets first may stay silent.
+pub struct Warnings(());
 
 impl Warnings {
-    /// Begins; ends when the guard is dropped.
-    pub fn begin() -> (Self, tracing::subscriber::DefaultGuard) {
-        let warnings = Self::default();
-        let writer = warnings.clone();
-        let log = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(move || writer.clone());
-        (warnings, tracing::subscriber::set_default(log.finish()))
+    pub fn begin() -> Self {
+        static SUBSCRIBER: Once = Once::new();
+        SUBSCRIBER.call_once(|| {
+            let log = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(|| LogOfThread);
+            tracing::subscriber::set_global_default(log.finish()).unwrap();
+        });
+        tracing::callsite::rebuild_interest_cache();
+        LOGGED.set(Some(Vec::new()));
+        Self(())
     }
 
     pub fn lines(&self) -> Vec<String> {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap().lines().map(str::to_owned).collect()
+        let logged = LOGGED.with_borrow(|logged| logged.clone().unwrap_or_default());
+        String::from_utf8(logged).unwrap().lines().map(str::to_owned).collect()
     }
 }
 
-impl io::Write for Warnings {
+impl Drop for Warnings {
+    fn drop(&mut self) {
+        LOGGED.set(None);
+    }
+}
+
+struct LogOfThread;
+
+impl io::Write for LogOfThread {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
+        LOGGED.with_borrow_mut(|logged| logged.iter_mut().for_each(|it| it.extend_from_slice(bytes)));
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -117,7 +117,7 @@ async fn pointless_status_is_dropped() {
 #[tokio::test(start_paused = true)]
 async fn refused_statuses_are_rarely_tried() {
     let bench = bench(LeaseGuard::always(), |_| Some(Answer::refusal(403, "forbidden")));
-    let (warnings, _guard) = Warnings::begin();
+    let warnings = Warnings::begin();
     for number in 0..1000 {
         bench.put(&named(&number.to_string(), "1", None), "new", Vec::new());
     }
