@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, Once};
 
 use axum::body::Body;
@@ -85,13 +86,13 @@ fn text_of(lines: &[Value]) -> impl futures::Stream<Item = io::Result<String>> +
 }
 
 thread_local! {
-    static LOGGED: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+    static LOGGED: RefCell<Option<Rc<RefCell<Vec<u8>>>>> = const { RefCell::new(None) };
 }
 
 /// The lines that this thread logs from now on until this is dropped, at WARN and above.
 ///
 /// One subscriber serves all threads: with one for each test, a callsite that another thread meets first may stay silent.
-pub struct Warnings(());
+pub struct Warnings(Rc<RefCell<Vec<u8>>>);
 
 impl Warnings {
     pub fn begin() -> Self {
@@ -101,13 +102,13 @@ impl Warnings {
             tracing::subscriber::set_global_default(log.finish()).unwrap();
         });
         tracing::callsite::rebuild_interest_cache();
-        LOGGED.set(Some(Vec::new()));
-        Self(())
+        let logged = Rc::default();
+        LOGGED.set(Some(Rc::clone(&logged)));
+        Self(logged)
     }
 
     pub fn lines(&self) -> Vec<String> {
-        let logged = LOGGED.with_borrow(|logged| logged.clone().unwrap_or_default());
-        String::from_utf8(logged).unwrap().lines().map(str::to_owned).collect()
+        String::from_utf8(self.0.borrow().clone()).unwrap().lines().map(str::to_owned).collect()
     }
 }
 
@@ -121,7 +122,7 @@ struct LogOfThread;
 
 impl io::Write for LogOfThread {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        LOGGED.with_borrow_mut(|logged| logged.iter_mut().for_each(|it| it.extend_from_slice(bytes)));
+        LOGGED.with_borrow(|logged| logged.iter().for_each(|it| it.borrow_mut().extend_from_slice(bytes)));
         Ok(bytes.len())
     }
 

@@ -214,9 +214,13 @@ impl Step {
     /// Whether a step is about another credential than the current one, and its failure leaves that one as it is.
     pub fn is_about_others(&self) -> bool {
         match self {
-            Self::DryRunSecret | Self::WriteAttempt { .. } | Self::Create { .. } | Self::Delete(_) => true,
-            Self::Wait { .. } | Self::Stall(_) => true,
             Self::Get { purpose, .. } => matches!(purpose, GetPurpose::VerifyCreated | GetPurpose::Delete),
+            Self::DryRunSecret
+            | Self::WriteAttempt { .. }
+            | Self::Create { .. }
+            | Self::Delete(_)
+            | Self::Wait { .. }
+            | Self::Stall(_) => true,
             _ => false,
         }
     }

@@ -48,12 +48,16 @@ pub fn check(events: &[At]) -> Result<(), String> {
             }
             // Without the record and the process nothing tells of it.
             Event::RecordsLost { uid, with_attempt: true } => {
-                outstanding.get_mut(uid).into_iter().for_each(|it| it.is_recorded = false);
-                outstanding.retain(|_, post| post.is_recorded || post.is_remembered);
+                outstanding.retain(|of, post| {
+                    post.is_recorded &= of != &uid;
+                    post.is_recorded || post.is_remembered
+                });
             }
             Event::ProcessEnded { .. } => {
-                outstanding.values_mut().for_each(|it| it.is_remembered = false);
-                outstanding.retain(|_, post| post.is_recorded || post.is_remembered);
+                outstanding.retain(|_, post| {
+                    post.is_remembered = false;
+                    post.is_recorded
+                });
             }
             // Whoever lists sees it.
             Event::Listed => outstanding.retain(|_, post| !post.has_landed),
