@@ -44,6 +44,11 @@ impl Checker {
         !self.cache.has_one(key)
     }
 
+    /// Whether nothing is left to be done for a resource, as far as anybody knows.
+    pub(super) fn is_converged(&self, key: &Key) -> bool {
+        self.queue.is_converged(key)
+    }
+
     /// Whether the listing of a group's client takes fewer calls than reading so many credentials by themselves.
     pub(super) fn may_list(&self, account: &Account, group: &Group, members: usize) -> bool {
         self.observer.may_list(account) && self.listings.is_cheaper(account, &group.client, members)

@@ -115,8 +115,10 @@ impl Resync {
         // Meanwhile a reconcile may observe one that is new.
         self.startup.secrets_listed().await;
         let members = self.groups.members(group);
-        let (waiting, unobserved): (Vec<_>, Vec<_>) =
-            members.into_iter().filter(|key| self.checker.is_unobserved(key)).partition(|key| self.startup.waits(key));
+        let unobserved = members.into_iter().filter(|key| self.checker.is_unobserved(key));
+        let (waiting, mut unobserved): (Vec<_>, Vec<_>) = unobserved.partition(|key| self.startup.waits(key));
+        // One that is new and was refused had its observation.
+        unobserved.retain(|key| self.checker.is_converged(key));
         let result = if unobserved.is_empty() && waiting.is_empty() {
             Ok(())
         } else {

@@ -15,6 +15,9 @@ pub(super) fn package(image: &str, out: &Path) -> Result<(), String> {
     let chart = dir.path().join("confidence-operator");
     let values = chart.join("values.yaml");
     files::write(&values, &with_image(&files::read(&values)?, image)?)?;
+    let metadata = chart.join("Chart.yaml");
+    let line = format!("image: confidence-operator:{VERSION}\n");
+    files::write(&metadata, &files::read(&metadata)?.replace(&line, &format!("image: {image}\n")))?;
     let mut helm = Command::new(Tool::Helm.find()?);
     files::run(helm.arg("package").arg(chart).arg("--destination").arg(out)).map(drop)
 }
