@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::OwnedMutexGuard;
+use tokio::time::Instant;
 
 use super::memory::Remembered;
 use super::published_secret::KnownValues;
@@ -21,6 +22,7 @@ use crate::confidence::wire::ClientCredential;
 use crate::credential::Calls;
 use crate::credential::listing::Listing as Listed;
 use crate::credential::outcome::{Applied, Failure};
+use crate::credential::requests::Requests;
 use crate::plan::lifecycle::{
     Facts, Records, SecretState, Secrets, Step, Surroundings, in_sync, is_resolved, next_step,
 };
@@ -56,6 +58,7 @@ pub(super) struct Run<'a> {
     pub(super) applied: Option<Applied>,
     /// The current credential, if it is published and in sync.
     in_sync: Option<CredentialName>,
+    pub(super) began: Instant,
     pub(super) surroundings: Surroundings,
 }
 
@@ -108,6 +111,7 @@ impl<'a> Run<'a> {
             corrected: HashSet::new(),
             applied: None,
             in_sync: None,
+            began: Instant::now(),
         }
     }
 }
@@ -153,6 +157,11 @@ impl Run<'_> {
             }
             _ => failure,
         }
+    }
+
+    /// Whether a person asks for this reconcile.
+    pub(super) fn is_requested(&self) -> bool {
+        Requests::of(&self.object).reconcile != self.status.last_handled_reconcile_at
     }
 
     /// The account, for a call.

@@ -63,13 +63,14 @@ impl Run<'_> {
 
     async fn list(&mut self) -> Result<(), Failure> {
         let client = self.resource()?.client;
-        // Another reconcile may have listed since; what began before our last change shows what is gone.
+        // Another reconcile may have listed since; what began before our last change shows what is gone, and whoever asks to
+        // reconcile now wants to see what is there now.
         let changed_at = self.memory.facts.last_change.map(|clock| self.life.memories.instant(clock));
         let listed_at = match &self.listing {
             ListingState::Complete(listed) => Some(listed.began()),
             ListingState::None | ListingState::Forbidden => None,
         };
-        let after = changed_at.max(listed_at);
+        let after = changed_at.max(listed_at).max(self.is_requested().then_some(self.began));
         let account = Arc::clone(self.account()?);
         let listed = self.life.listings.newer(&account, &client, after, &self.calls.requester).await;
         self.listing = match listed {
