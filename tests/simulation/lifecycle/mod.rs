@@ -16,7 +16,7 @@ use self::play::play;
 use self::schedule::Schedule;
 
 /// So many schedules are played where `SIMULATION_SCHEDULES` does not say.
-const SCHEDULES: u64 = 6_000;
+const SCHEDULES: u64 = 1_000;
 
 #[test]
 fn created_credentials_keep_their_invariants() {
